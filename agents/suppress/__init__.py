@@ -1,0 +1,1 @@
+"""From delivery events to the standing decision about each contact."""

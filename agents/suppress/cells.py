@@ -1,0 +1,92 @@
+"""A contact as cells of a windowed table: one day of event time each, and one for what stands.
+
+A day's cell holds what the fold needs of that day. Folding a contact's cells together gives the contact; writing only
+the cells that changed keeps a table write as small as the event that caused it. Values are JSON, readable as they lie.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from agents.suppress.attempts import Mark
+from agents.suppress.contact import AtOnce, Contact, Span
+from schemas.suppression import Reason
+from schemas.times import DAY
+
+STANDING = -1
+"""The cell that is no day: the reasons as last published."""
+
+Cells = Mapping[int, bytes]
+"""Day of event time (days since 1970; `STANDING` for what stands) -> cell as JSON."""
+
+
+class _Day(msgspec.Struct, array_like=True):
+    """One day's cell. Grows at the end: a reader of today takes a shorter one."""
+
+    marks: list[Mark] = []
+    at_once: dict[str, AtOnce] = {}
+    unsubscribes: list[AtOnce] = []
+    consent: int | None = None
+    preblocks: list[Span] = []
+
+
+_encode = msgspec.json.Encoder().encode
+_day = msgspec.json.Decoder(_Day)
+_standing = msgspec.json.Decoder(tuple[Reason, ...])
+
+
+def to_contact(cells: Cells) -> Contact:
+    """Fold a contact's cells together.
+
+    Raises:
+        msgspec.DecodeError: A cell is not what `to_cells` wrote: the table holds something else than our state.
+
+    """
+    contact = Contact()
+    for day, cell in cells.items():
+        if day == STANDING:
+            contact.standing = _standing.decode(cell)
+            continue
+        part = _day.decode(cell)
+        contact.marks += part.marks
+        contact.at_once.update(part.at_once)
+        contact.unsubscribes += part.unsubscribes
+        contact.consent = part.consent if part.consent is not None else contact.consent
+        contact.preblocks += part.preblocks
+    contact.marks.sort()
+    contact.unsubscribes.sort()
+    contact.preblocks.sort()
+    return contact
+
+
+def to_cells(contact: Contact) -> dict[int, bytes]:
+    """Lay a contact out by day of event time; days of which nothing is kept have no cell."""
+    days: dict[int, _Day] = {}
+
+    def day(at: int) -> _Day:
+        number = at // DAY
+        if number not in days:
+            days[number] = _Day([], {}, [], None, [])
+        return days[number]
+
+    for mark in contact.marks:
+        day(mark[0]).marks.append(mark)
+    for status, event in contact.at_once.items():
+        day(event[0]).at_once[status] = event
+    for event in contact.unsubscribes:
+        day(event[0]).unsubscribes.append(event)
+    if contact.consent is not None:
+        day(contact.consent).consent = contact.consent
+    for span in contact.preblocks:
+        day(span[0]).preblocks.append(span)
+    cells = {number: _encode(part) for number, part in days.items()}
+    if contact.standing:
+        cells[STANDING] = _encode(contact.standing)
+    return cells
+
+
+def changes(before: Cells, after: Cells) -> dict[int, bytes | None]:
+    """Give the cells to write: new and changed ones with their value, those gone as None."""
+    written: dict[int, bytes | None] = {day: cell for day, cell in after.items() if before.get(day) != cell}
+    written.update((day, None) for day in before if day not in after)
+    return written

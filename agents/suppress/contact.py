@@ -1,0 +1,135 @@
+"""What is known of one contact, and how a delivery event changes it. Pure, event time only.
+
+Every part is a summary that order and repetition can't change: the earliest event of a status, the latest consent,
+spans that merge, the marks of `attempts`. So a batch that is read twice, or in another order, ends in the same state.
+"""
+
+from typing import Final
+
+from agents.suppress import attempts
+from agents.suppress.attempts import Mark
+from schemas.delivery import DeliveryEvent
+from schemas.policy import TenantPolicy
+from schemas.suppression import Reason
+from schemas.typology import SOFT
+
+AtOnce = tuple[int, str, str]
+"""An event that blocks at once: (event time in ms, attempt id, rule). The smallest of a status is the one that counts."""
+
+Span = tuple[int, str, str, int]
+"""An unbroken chain of pre-blocks: (time of the first, its attempt id, its rule, time of the last), times in ms."""
+
+_KIND: Final = {name: kind for kind, name in enumerate(attempts.KINDS)}
+
+
+class Contact:
+    """The state of one contact, small and bounded.
+
+    marks: soft bounces and deliveries that can still matter, sorted.
+    at_once: status -> its earliest event, for Spam, User unknown, `:` and Typofix.
+    unsubscribes: the unsubscribes that a consent may still leave standing, sorted.
+    consent: event time in ms of the latest `resubscribed`, or None.
+    preblocks: chains of pre-blocks, oldest first; more than one only while a late one may join them.
+    standing: the reasons as last published, so that a record is written only when they differ.
+    """
+
+    __slots__ = ("at_once", "consent", "marks", "preblocks", "standing", "unsubscribes")
+
+    def __init__(self) -> None:
+        """Make a contact of whom nothing is known."""
+        self.marks: list[Mark] = []
+        self.at_once: dict[str, AtOnce] = {}
+        self.unsubscribes: list[AtOnce] = []
+        self.consent: int | None = None
+        self.preblocks: list[Span] = []
+        self.standing: tuple[Reason, ...] = ()
+
+    @property
+    def newest(self) -> int:
+        """The newest event time still known of this contact, in ms; 0 where nothing is known."""
+        return max(
+            self.marks[-1][0] if self.marks else 0,
+            self.unsubscribes[-1][0] if self.unsubscribes else 0,
+            self.consent or 0,
+            self.preblocks[-1][3] if self.preblocks else 0,
+            max((event[0] for event in self.at_once.values()), default=0),
+        )
+
+    def standing_unsubscribe(self) -> AtOnce | None:
+        """Give the earliest unsubscribe that no strictly newer consent lifts."""
+        since = self.consent or 0
+        return next((event for event in self.unsubscribes if event[0] >= since), None)
+
+    def apply(self, event: DeliveryEvent, at: int, policy: TenantPolicy) -> bool:
+        """Take one delivery event in.
+
+        Args:
+            event: A classified event of this contact.
+            at: Its event time, in ms.
+            policy: The policy of the contact's tenant.
+
+        Returns:
+            Whether anything was learnt. A repeat, and an event that can't matter, change nothing.
+
+        """
+        match event.effect:
+            case "reset" | "count":
+                changed = self._attempt(event, at, policy)
+            case "block":
+                changed = self._block(event, at, policy)
+            case "lift":
+                changed = self.consent is None or at > self.consent
+                if changed:
+                    self.consent = at
+                    self._forget_lifted(policy)
+            case _:
+                changed = False
+        return changed
+
+    def _attempt(self, event: DeliveryEvent, at: int, policy: TenantPolicy) -> bool:
+        kind = _KIND[event.status if event.status in SOFT else "delivered"]
+        if not attempts.add(self.marks, (at, event.attempt_id, kind)):
+            return False
+        self.marks = attempts.settle(self.marks, self.newest, policy.soft_bounce)
+        return True
+
+    def _block(self, event: DeliveryEvent, at: int, policy: TenantPolicy) -> bool:
+        found = (at, event.attempt_id, event.rule)
+        match event.status:
+            case None:
+                return False
+            case "User":
+                if found in self.unsubscribes:
+                    return False
+                self.unsubscribes = sorted([*self.unsubscribes, found])
+                self._forget_lifted(policy)
+                return True
+            case "Preblock":
+                before = self.preblocks
+                self.preblocks = _merged([*before, (*found, at)], self.newest, policy)
+                return self.preblocks != before
+            case status:
+                known = self.at_once.get(status)
+                if known is not None and known <= found:
+                    return False
+                self.at_once[status] = found
+                return True
+
+    def _forget_lifted(self, policy: TenantPolicy) -> None:
+        """Keep the standing unsubscribe, and those that would stand if a late consent lifted it."""
+        standing = self.standing_unsubscribe()
+        from_then = self.newest - policy.soft_bounce.allowed_lateness
+        self.unsubscribes = [e for e in self.unsubscribes if e == standing or e[0] >= from_then]
+
+
+def _merged(spans: list[Span], newest: int, policy: TenantPolicy) -> list[Span]:
+    """Join chains whose gap is at most `preblock.window`, and drop old ones that no late pre-block can reach."""
+    window, lateness = policy.preblock.window, policy.soft_bounce.allowed_lateness
+    joined: list[Span] = []
+    for span in sorted(spans):
+        if joined and span[0] - joined[-1][3] <= window:
+            joined[-1] = (*joined[-1][:3], max(joined[-1][3], span[3]))
+        else:
+            joined.append(span)
+    # A chain that ended more than a window before anything that can still come is over, unless it is the latest.
+    return [s for s in joined[:-1] if s[3] + window >= newest - lateness] + joined[-1:]

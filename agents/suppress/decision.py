@@ -1,0 +1,71 @@
+"""Deciding a batch: delivery events and the contacts they are about in, suppressions and changed contacts out. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from agents.suppress.contact import Contact
+from agents.suppress.reasons import reasons, suppression
+from schemas.delivery import DeliveryEvent
+from schemas.policy import Policy
+from schemas.suppression import Suppression
+
+Name = tuple[str, str]
+"""A contact by tenant and canonical recipient."""
+
+Timed = tuple[DeliveryEvent, int]
+"""A delivery event with its event time in ms."""
+
+
+class Decision(NamedTuple):
+    """What a batch leads to.
+
+    suppressions: records to publish, at most one per contact: a batch's changes of one contact are folded into one.
+    changed: the contacts whose state is to be written.
+    newest: newest event time seen in the partition so far, in ms.
+    late: how many events were more than the allowed lateness older than that when they came.
+    """
+
+    suppressions: Sequence[Suppression]
+    changed: Sequence[Name]
+    newest: int
+    late: int
+
+
+def decide(contacts: Mapping[Name, Contact], events: Sequence[Timed], policy: Policy, newest: int) -> Decision:
+    """Take a batch of events in, in order.
+
+    Args:
+        contacts: Every contact the events name; changed in place.
+        events: Classified delivery events of one partition.
+        policy: The policy of all tenants.
+        newest: Newest event time seen in the partition before, in ms.
+
+    """
+    touched: dict[Name, bool] = {}
+    causes: dict[Name, str] = {}
+    late = 0
+    for event, at in events:
+        name = (event.tenant, event.recipient)
+        contact, own_policy = contacts[name], policy.of(event.tenant)
+        newest = max(newest, at)
+        late += at < newest - own_policy.soft_bounce.allowed_lateness
+        before = contact.newest
+        if contact.apply(event, at, own_policy):
+            touched[name] = True
+            causes[name] = "resubscribed" if event.effect == "lift" else "late-report" if at < before else "report"
+        else:
+            # Nothing new, but a new policy is applied at a contact's next event, whatever that is (SPEC 6).
+            touched.setdefault(name, False)
+    said: list[Suppression] = []
+    for name, changed in touched.items():
+        tenant, recipient = name
+        contact = contacts[name]
+        after = reasons(contact, policy.of(tenant))
+        cause = causes.get(name, "report")
+        record = suppression(tenant, recipient, contact.standing, after, policy.hash_of(tenant), cause)
+        if record:
+            contact.standing = after
+            said.append(record)
+            touched[name] = True
+    return Decision(said, [name for name, changed in touched.items() if changed], newest, late)
+

@@ -1,0 +1,28 @@
+"""Names that everybody computes alike: the contact key and the suppression id."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+ContactKeys = Callable[[str], str]
+"""Canonical recipient -> contact key: 64 lower-case hexadecimal digits."""
+
+
+def contact_keys(secret: bytes) -> ContactKeys:
+    """Make the function that gives contact keys: HMAC-SHA-256 of the canonical recipient (SPEC 2).
+
+    It remembers recent ones, since one contact's events come close together.
+    """
+
+    @lru_cache(maxsize=65_536)  # about 15 MB at 240 bytes each
+    def contact_key(recipient: str) -> str:
+        return hmac.digest(secret, recipient.encode(), "sha256").hex()
+
+    return contact_key
+
+
+def suppression_id(tenant: str, recipient: str, action: str, statuses: Iterable[str], since: str) -> str:
+    """Give SHA-256 (hex) over the named parts, each ended by a unit separator; statuses in order of strength (SPEC 6)."""
+    parts = (tenant, recipient, action, *statuses, since)
+    return hashlib.sha256("".join(f"{part}\x1f" for part in parts).encode()).hexdigest()

@@ -1,0 +1,87 @@
+"""From what is known of a contact to the reasons why it is blocked, and to the record that says so (SPEC 6)."""
+
+from msgspec import UNSET, UnsetType
+
+from agents.suppress import attempts
+from agents.suppress.attempts import KINDS
+from agents.suppress.contact import AtOnce, Contact
+from agents.suppress.identity import suppression_id
+from schemas.policy import TenantPolicy
+from schemas.suppression import Action, Reason, Suppression
+from schemas.times import format_time
+from schemas.typology import STRENGTH, TYPOLOGY, Status
+
+SOFT_BOUNCE_RULE = "soft-bounce-limit"
+"""The rule of a soft-bounce reason: `limit` failed attempts in a row."""
+
+Reasons = tuple[Reason, ...]
+
+
+def reasons(contact: Contact, policy: TenantPolicy) -> Reasons:
+    """Give the reasons why a contact is blocked, strongest first; none means it is not."""
+    at_once: dict[Status, AtOnce] = dict(contact.at_once)  # type: ignore[arg-type]  # keys come from the typology
+    if unsubscribe := contact.standing_unsubscribe():
+        at_once["User"] = unsubscribe
+    found = [
+        _reason(status, since, rule, (attempt_id,)) for status, (since, attempt_id, rule) in at_once.items()
+    ]
+    if run := attempts.decide(contact.marks, policy.soft_bounce):
+        last = run[-1]
+        status: Status = KINDS[last.kind]  # type: ignore[assignment]  # a failed attempt's kind is a soft status
+        evidence = tuple(attempt.attempt_id for attempt in run)
+        found.append(_reason(status, last.at, SOFT_BOUNCE_RULE, evidence, failures=len(run)))
+    if contact.preblocks:
+        since, attempt_id, rule, latest = contact.preblocks[-1]
+        found.append(_reason("Preblock", since, rule, (attempt_id,), expires_at=latest + policy.preblock.window))
+    return tuple(sorted(found, key=lambda reason: STRENGTH[reason.status]))
+
+
+def _reason(
+    status: Status,
+    since: int,
+    rule: str,
+    evidence: tuple[str, ...],
+    *,
+    failures: int | UnsetType = UNSET,
+    expires_at: int | None = None,
+) -> Reason:
+    meaning = TYPOLOGY[status]
+    return Reason(
+        status=status,
+        category=meaning.category,
+        severity=meaning.severity,
+        since=format_time(since),
+        expires_at=None if expires_at is None else format_time(expires_at),
+        rule=rule,
+        failures=failures,
+        evidence=evidence,
+    )
+
+
+def suppression(
+    tenant: str, recipient: str, before: Reasons, after: Reasons, policy_hash: str, cause: str
+) -> Suppression | None:
+    """Give the record to publish when the reasons of a contact changed, or None when nothing is to be said.
+
+    A contact with no reason left is released; the record then names the strongest reason lifted.
+    """
+    if before == after:
+        return None
+    action: Action = "suppress" if after else "release"
+    named = after or before
+    strongest = named[0]
+    return Suppression(
+        schema=1,
+        tenant=tenant,
+        recipient=recipient,
+        action=action,
+        status=strongest.status,
+        category=strongest.category,
+        severity=strongest.severity,
+        since=strongest.since,
+        expires_at=strongest.expires_at,
+        reasons=after,
+        suppression_id=suppression_id(tenant, recipient, action, (r.status for r in named), strongest.since),
+        policy=policy_hash,
+        cause=cause,
+    )

@@ -1,0 +1,198 @@
+"""The policy: what operators may set, in TOML, with every tenant's overrides (SPEC 6)."""
+
+import hashlib
+import re
+import tomllib
+from typing import Any, Final, Literal
+
+import msgspec
+import orjson
+
+from schemas.times import parse_duration
+
+
+class Duration(int):
+    """A length of time in milliseconds; on the wire text such as `365d`."""
+
+    __slots__ = ()
+
+
+class SoftBounce(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[soft_bounce]`: how many failed attempts block, and how near to each other (SPEC 5)."""
+
+    limit: int = 5
+    window: Duration = Duration(parse_duration("365d"))
+    allowed_lateness: Duration = Duration(parse_duration("1h"))
+
+
+class Preblock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[preblock]`: how long a pre-block lasts and who takes part in the network (SPEC 6, 8)."""
+
+    window: Duration = Duration(parse_duration("30d"))
+    enabled: bool = True
+    min_tenants: int = 1
+    share: bool = True
+
+
+class CampaignHealth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[campaign_health]`: shares at which a campaign warns and alerts, and from what volume on (SPEC 9)."""
+
+    stale_list_warn: float = 0.025
+    stale_list_alert: float = 0.05
+    stale_list_jump: float = 3.0
+    hard_bounce_warn: float = 0.05
+    hard_bounce_alert: float = 0.10
+    complaint_warn: float = 0.001
+    complaint_alert: float = 0.003
+    min_attempts_1h: int = 200
+    min_events_1h: int = 20
+    min_complaints_1h: int = 5
+    min_attempts_24h: int = 1000
+    min_events_24h: int = 50
+    min_complaints_24h: int = 10
+
+
+class DeadLetters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[dead_letters]`: beyond `budget` a worker stops instead of draining a topic. Only `off` for now."""
+
+    budget: Literal["off"] = "off"
+
+
+class Brake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[brake]`: holds back a sudden wave of blocks for one domain. Only off for now."""
+
+    enabled: Literal[False] = False
+
+
+class TenantPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The policy as it holds for one tenant."""
+
+    soft_bounce: SoftBounce = SoftBounce()
+    preblock: Preblock = Preblock()
+    campaign_health: CampaignHealth = CampaignHealth()
+    dead_letters: DeadLetters = DeadLetters()
+    brake: Brake = Brake()
+
+
+class PolicyInvalid(ValueError):
+    """The policy file can't be used; the message names the line and what is wrong with it."""
+
+
+class Policy:
+    """The policy of an installation: a default and what single tenants have instead."""
+
+    def __init__(self, default: TenantPolicy, tenants: dict[str, TenantPolicy]) -> None:
+        """Take the default policy and the effective policy of each tenant that has overrides."""
+        self._default = default
+        self._tenants = tenants
+        self._hashes = {policy: _hash(policy) for policy in (default, *tenants.values())}
+
+    def of(self, tenant: str) -> TenantPolicy:
+        """Give the policy in force for a tenant."""
+        return self._tenants.get(tenant, self._default)
+
+    def hash_of(self, tenant: str) -> str:
+        """Give SHA-256 (hex) over the canonical JSON of a tenant's policy: sorted keys, durations in milliseconds."""
+        return self._hashes[self.of(tenant)]
+
+
+def _hash(policy: TenantPolicy) -> str:
+    plain = msgspec.to_builtins(policy, enc_hook=int)
+    return hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def parse_policy(text: str) -> Policy:
+    """Read a policy from TOML text; the empty text gives the built-in defaults.
+
+    Raises:
+        PolicyInvalid: Not TOML, an unknown key, a value of the wrong type or out of range. Names the line.
+
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyInvalid(f"the policy is not TOML: {error}") from error
+    overrides = table.pop("tenants", {})
+    if not isinstance(overrides, dict) or not all(isinstance(own, dict) for own in overrides.values()):
+        raise PolicyInvalid(f"line {_line_of(text, ['tenants'])}: tenants is a table of tables")
+    default = _effective(text, [], table)
+    tenants = {
+        name: _effective(text, ["tenants", name], _merged(table, own)) for name, own in overrides.items()
+    }
+    return Policy(default, tenants)
+
+
+def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Lay a tenant's tables over the common ones, key by key."""
+    merged = dict(base)
+    for name, value in own.items():
+        under = base.get(name)
+        merged[name] = {**under, **value} if isinstance(under, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _effective(text: str, above: list[str], table: dict[str, Any]) -> TenantPolicy:
+    try:
+        policy = msgspec.convert(table, TenantPolicy, dec_hook=_duration)
+    except msgspec.ValidationError as error:
+        raise PolicyInvalid(_with_line(text, above, str(error))) from error
+    for path, value, least in (
+        ("soft_bounce.limit", policy.soft_bounce.limit, 1),
+        ("soft_bounce.window", policy.soft_bounce.window, 1),
+        ("soft_bounce.allowed_lateness", policy.soft_bounce.allowed_lateness, 0),
+        ("preblock.window", policy.preblock.window, 1),
+        ("preblock.min_tenants", policy.preblock.min_tenants, 1),
+    ):
+        if value < least:
+            line = _line_of(text, [*above, *path.split(".")])
+            raise PolicyInvalid(f"line {line}: {path} is {value}, below {least}")
+    return policy
+
+
+def _duration(type_: type, value: object) -> object:
+    if type_ is Duration and isinstance(value, str):
+        return Duration(parse_duration(value))
+    raise ValueError(f"{value!r} is not a duration such as 365d, 1h, 30m or 10s")
+
+
+_UNKNOWN: Final = re.compile(r"unknown field `([^`]*)`")
+_PATH: Final = re.compile(r" - at `\$\.?([^`]*)`")
+
+
+def _with_line(text: str, above: list[str], message: str) -> str:
+    """Turn a validation message and its path into a sentence with the line of the file."""
+    found = _PATH.search(message)
+    path = [part for part in (found[1] if found else "").split(".") if part]
+    if unknown := _UNKNOWN.search(message):
+        path.append(unknown[1])
+        message = f"unknown key `{'.'.join([*above, *path])}`"
+    else:
+        message = f"{'.'.join([*above, *path])}: {_PATH.sub('', message)}"
+    return f"line {_line_of(text, [*above, *path])}: {message}"
+
+
+_HEADER: Final = re.compile(r"\s*\[+\s*(.+?)\s*\]+\s*(?:#.*)?")
+_KEY: Final = re.compile(r"\s*([A-Za-z0-9_\-.\"' ]+?)\s*=")
+
+
+def _line_of(text: str, path: list[str]) -> int:
+    """Find the line (from 1 on) that sets `path`, or the nearest one above it: TOML readers keep no positions."""
+    best, best_depth = 1, 0
+    table: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.fullmatch(line):
+            table = here = _parts(header[1])
+        elif key := _KEY.match(line):
+            here = table + _parts(key[1])
+        else:
+            continue
+        # A tenant's value may come from the common tables: compare the ends of both paths as well.
+        for wanted in (path, path[2:] if path[:1] == ["tenants"] else path):
+            depth = len(here) if here == wanted[: len(here)] else 0
+            if depth > best_depth:
+                best, best_depth = number, depth
+    return best
+
+
+def _parts(dotted: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in dotted.split(".")]

@@ -1,0 +1,122 @@
+"""The fold keeps little and forgets early; the oracle keeps everything. They must always decide alike (SPEC 5, 6)."""
+
+from random import Random
+
+import pytest
+
+from agents.suppress.cells import changes, to_cells, to_contact
+from agents.suppress.contact import Contact
+from agents.suppress.reasons import reasons
+from schemas.policy import TenantPolicy, parse_policy
+from tests.support.histories import arrival, delivery_event, history
+from tests.support.oracle import DAY, HOUR, Event, Rule, decisions
+
+SOFT_AND_DELIVERED = ["Quota exceeded", "Connection issue", "Connection issue", "delivered"]
+EVERYTHING = [*SOFT_AND_DELIVERED, "Spam", "User", "User", "resubscribed", "User unknown", ":", "Typofix", "Preblock"]
+
+# story -> how the histories are drawn, and the policy they are decided by
+STORIES = {
+    "messages reported again and again within hours": (
+        {"length": 40, "step": HOUR // 2, "messages": 12, "whats": SOFT_AND_DELIVERED},
+        "",
+    ),
+    "mostly failures, many within one lateness": (
+        {"length": 40, "step": HOUR // 6, "messages": 9, "whats": ["Quota exceeded", "Connection issue", "delivered"]},
+        "",
+    ),
+    "bounces that follow their delivery": (
+        {"length": 30, "step": HOUR, "messages": 6, "whats": ["Quota exceeded", "delivered"]},
+        "",
+    ),
+    "weeks of mail, one message each": (
+        {"length": 60, "step": 3 * DAY, "messages": 1000, "whats": SOFT_AND_DELIVERED},
+        "",
+    ),
+    "a window as short as the run": (
+        {"length": 60, "step": 3 * HOUR, "messages": 30, "whats": [*SOFT_AND_DELIVERED, "Quota exceeded"]},
+        '[soft_bounce]\nwindow = "9h"',
+    ),
+    "messages that fail again after the window": (
+        {"length": 12, "step": 2 * HOUR, "messages": 4, "whats": [*["Quota exceeded"] * 5, "delivered"]},
+        '[soft_bounce]\nlimit = 3\nwindow = "2h"\nallowed_lateness = "30m"',
+    ),
+    "a limit of two": (
+        {"length": 20, "step": HOUR, "messages": 5, "whats": SOFT_AND_DELIVERED},
+        "[soft_bounce]\nlimit = 2",
+    ),
+    "no lateness allowed": (
+        {"length": 30, "step": HOUR, "messages": 6, "whats": SOFT_AND_DELIVERED},
+        '[soft_bounce]\nallowed_lateness = "0s"',
+    ),
+    "every reason at once": (
+        {"length": 50, "step": HOUR, "messages": 40, "whats": EVERYTHING},
+        "",
+    ),
+    "every reason over months": (
+        {"length": 50, "step": 14 * DAY, "messages": 40, "whats": EVERYTHING},
+        "",
+    ),
+    "pre-blocks whose chain may break": (
+        {"length": 25, "step": 3 * HOUR, "messages": 20, "whats": ["Preblock", "Preblock", "User", "resubscribed"]},
+        '[preblock]\nwindow = "2h"',
+    ),
+}
+
+
+def folded(events: list[Event], policy: TenantPolicy) -> Contact:
+    """Fold events one at a time, each through the cells of the table, as a worker with batches of one would."""
+    cells: dict[int, bytes] = {}
+    for event in events:
+        contact = to_contact(cells)
+        contact.apply(delivery_event(event), event.at, policy)
+        for day, cell in changes(cells, to_cells(contact)).items():
+            if cell is None:
+                del cells[day]
+            else:
+                cells[day] = cell
+    return to_contact(cells)
+
+
+def decided(contact: Contact, policy: TenantPolicy) -> dict[str, tuple[str, tuple[str, ...], str | None]]:
+    """Give the fold's standing reasons in the oracle's words."""
+    return {r.status: (r.since, r.evidence, r.expires_at) for r in reasons(contact, policy)}
+
+
+def rule_of(policy: TenantPolicy) -> Rule:
+    """Give the oracle's numbers."""
+    soft = policy.soft_bounce
+    return Rule(soft.limit, soft.window, soft.allowed_lateness, policy.preblock.window)
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("story", STORIES)
+def test_any_order_within_lateness_and_any_repetition_decides_as_the_oracle_does(story: str, seed: int) -> None:
+    drawn, toml = STORIES[story]
+    policy = parse_policy(toml).of("acme")
+    rule = rule_of(policy)
+    random = Random(f"{story}-{seed}")
+    events = history(random, **drawn)
+    want = decisions(set(events), rule)
+    for _ in range(5):
+        contact = folded(arrival(random, events, rule.lateness), policy)
+        assert want == decided(contact, policy)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_every_story_blocks_and_frees(story: str) -> None:
+    """A story whose histories all end alike would prove nothing."""
+    drawn, toml = STORIES[story]
+    rule = rule_of(parse_policy(toml).of("acme"))
+    ends = {
+        frozenset(decisions(set(history(Random(f"{story}-{seed}"), **drawn)), rule)) for seed in range(40)
+    }
+    assert len(ends) > 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_contact_that_only_gets_mail_is_forgotten_as_time_passes(seed: int) -> None:
+    random = Random(seed)
+    policy = parse_policy("").of("acme")
+    events = history(random, length=300, step=HOUR // 2, messages=10_000, whats=["delivered"])
+    contact = folded(arrival(random, events, HOUR), policy)
+    assert all(mark[0] >= contact.newest - 2 * HOUR for mark in contact.marks)
