@@ -1,0 +1,1 @@
+"""How it runs: the Faust app, its topics, tables, store, batching, web and command line."""
