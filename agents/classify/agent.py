@@ -1,0 +1,37 @@
+"""The agent that turns reports into delivery events: decode, classify, publish, acknowledge."""
+
+from collections.abc import AsyncIterable
+
+from agents.classify.classification import classify
+from agents.dead_letters import dead_letter
+from agents.ports import Agent, Batch, Meter, Outgoing, Publisher, Record
+from agents.suppress.identity import ContactKeys
+from schemas.codec import decode_report, encode
+from schemas.rejected import Rejected
+
+
+def make_classify_agent(out: Publisher, contact_key: ContactKeys, meter: Meter) -> Agent:
+    """Build the agent that reads `esp-reports`. It keeps nothing: a batch that is read again says the same again."""
+
+    def happenings(record: Record) -> list[Outgoing]:
+        report = decode_report(record.value)
+        if isinstance(report, Rejected):
+            meter.count("rejected", label=report.reason)
+            return [dead_letter(record, report, None)]
+        found = []
+        for element, event in classify(report, record.timestamp):
+            if isinstance(event, Rejected):
+                meter.count("rejected", label=event.reason)
+                found.append(dead_letter(record, event, element))
+            else:
+                key = contact_key(event.recipient).encode()
+                found.append(Outgoing("delivery-events", key, encode(event)))
+        return found
+
+    async def classify_reports(batches: AsyncIterable[Batch]) -> None:
+        async for batch in batches:
+            await out.publish([outgoing for record in batch.records for outgoing in happenings(record)])
+            batch.done()
+            meter.count("reports", len(batch.records))
+
+    return classify_reports

@@ -1,0 +1,75 @@
+"""Commands over files: what reports mean, and what they would lead to. No broker, no Redis."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from streams.replay import classify_lines
+from streams.replay import replay as replay_lines
+from streams.settings import read_policy
+
+
+def classify(file: Path | None = None, /) -> None:
+    """Show what reports mean: report envelopes in, classified delivery events out, one JSON object a line.
+
+    An element that can't be read gives {"rejected": reason, "detail": …, "line": n} in its place.
+
+    Parameters
+    ----------
+    file
+        Report envelopes, one a line; standard input if left out.
+    """
+    with _lines(file) as lines:
+        for line in classify_lines(lines):
+            _print(line)
+
+
+def replay(file: Path | None = None, /, *, policy: str | None = None, rejected: Path | None = None) -> None:
+    """Show what reports lead to: report envelopes in, suppression records out, one per change, in file order.
+
+    Parameters
+    ----------
+    file
+        Report envelopes, one a line; standard input if left out.
+    policy
+        Policy file to decide by; the built-in policy if left out.
+    rejected
+        Where to write what can't be read, one JSON object a line; only counted on standard error if left out.
+    """
+    policy_in_force = read_policy(policy)
+    with _lines(file) as lines, _sink(rejected) as on_rejected:
+        asyncio.run(replay_lines(lines, policy_in_force, _print, on_rejected))
+
+
+@contextmanager
+def _lines(file: Path | None) -> Iterator[BinaryIO]:
+    if file is None or str(file) == "-":
+        yield sys.stdin.buffer
+    else:
+        with file.open("rb") as lines:
+            yield lines
+    sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _sink(file: Path | None) -> Iterator[Callable[[bytes], None]]:
+    """Give a function that writes lines to a file, or that counts them where there is none."""
+    if file is not None:
+        with file.open("wb") as out:
+            yield lambda line: (out.write(line + b"\n"), None)[1]
+        return
+    counted = [0]
+
+    def count(_line: bytes) -> None:
+        counted[0] += 1
+
+    yield count
+    if counted[0]:
+        print(f"bounceline: {counted[0]} elements could not be read; --rejected FILE shows them", file=sys.stderr)
+
+
+def _print(line: bytes) -> None:
+    sys.stdout.buffer.write(line + b"\n")

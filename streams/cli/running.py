@@ -1,0 +1,86 @@
+"""Commands that run something: the demo, the embedded stack, a worker, the topics."""
+
+import asyncio
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.types import NonNegativeInt
+
+from streams import log
+from streams.dev import run_dev
+from streams.settings import from_environment
+from streams.topics import ensure_topics
+from streams.worker import Worker, WorkerFailed, check_packages
+
+Port = Annotated[int, Parameter(help="A port of 127.0.0.1; 0 takes any free one.")]
+
+
+def worker(*, http_port: int | None = None) -> None:
+    """Run one worker against BOUNCELINE_KAFKA and BOUNCELINE_REDIS until SIGTERM or Ctrl-C.
+
+    As many workers as topics have partitions may share the load. Missing topics are made.
+
+    Parameters
+    ----------
+    http_port
+        Serve /healthz, /readyz and /metrics on this port of 127.0.0.1.
+    """
+    check_packages()
+    settings = from_environment(os.environ)
+    log.set_up(settings.log_level)
+
+    async def run() -> None:
+        await Worker(settings, http_port).run()
+
+    try:
+        asyncio.run(run())
+    except WorkerFailed:
+        # The batch that failed is not committed and can't be finished: leave without waiting for it.
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def topics() -> None:
+    """Create the topics that are missing, and check those that are there."""
+    settings = from_environment(os.environ, default_secret=b"unused")
+    log.set_up(settings.log_level)
+    for name in asyncio.run(ensure_topics(settings)):
+        print(f"created {name}")
+
+
+def dev(
+    *,
+    workers: NonNegativeInt = 1,
+    kafka_port: int = 0,
+    redis_port: int = 0,
+    http_port: int = 0,
+    ready_file: Path | None = None,
+) -> None:
+    """Run broker, Redis and workers on this machine until Ctrl-C, which forgets everything.
+
+    Parameters
+    ----------
+    workers
+        How many workers; 0 for broker and Redis alone, with the topics made.
+    kafka_port
+        Port of the broker on 127.0.0.1; 0 takes a free one.
+    redis_port
+        Port of Redis on 127.0.0.1; 0 takes a free one.
+    http_port
+        Port of the first worker's HTTP server on 127.0.0.1; 0 takes a free one.
+    ready_file
+        Where to write the addresses as JSON once work is taken.
+    """
+    asyncio.run(run_dev(workers, kafka_port, redis_port, http_port, ready_file))
+
+
+def demo() -> None:
+    """Show a realistic day of events on an embedded broker and Redis, and what was blocked and why."""
+    from streams.demo.show import run_demo  # noqa: PLC0415 - only the demo needs its generator
+
+    asyncio.run(run_demo())

@@ -1,0 +1,36 @@
+"""What a worker counts, for Prometheus: the closed list of metrics, each with its meaning."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+
+from agents.ports import Metric
+
+_MEANING: Final[dict[Metric, tuple[str, tuple[str, ...]]]] = {
+    "reports": ("Reports read from esp-reports.", ()),
+    "delivery_events": ("Delivery events decided; opens, clicks and deferrals are not among them.", ()),
+    "rejected": ("Elements sent to dead-letters, by reason.", ("reason",)),
+    "late_reports": ("Delivery events older than the allowed lateness when they came.", ()),
+    "suppressions": ("Records written to suppressions, blocks and releases.", ()),
+}
+
+
+class PrometheusMeter:
+    """Counts for one worker (`agents.ports.Meter`), in a registry of its own."""
+
+    def __init__(self) -> None:
+        """Start every metric at zero, so that quiet reads as zero and not as missing."""
+        self._registry = CollectorRegistry()
+        self._counters = {
+            name: Counter(f"bounceline_{name}", help_, labels, registry=self._registry)
+            for name, (help_, labels) in _MEANING.items()
+        }
+
+    def count(self, metric: Metric, amount: int = 1, label: str = "") -> None:
+        """Add to a metric; `label` is the value of its one label, where it has one."""
+        counter = self._counters[metric]
+        (counter.labels(label) if label else counter).inc(amount)
+
+    def exposition(self) -> bytes:
+        """Give all metrics in Prometheus' text format."""
+        return generate_latest(self._registry)

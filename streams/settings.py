@@ -1,0 +1,121 @@
+"""Settings: read once from the environment, frozen, with units in the names. No secret shows in `repr`."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from schemas.policy import Policy, PolicyInvalid, parse_policy
+from schemas.times import parse_duration
+
+DEV_SECRET = b"bounceline-development-only"
+"""The contact secret of `dev`, `demo` and `replay`: fixed, so that their contact keys can be compared."""
+
+KNOWN = (
+    "BOUNCELINE_KAFKA",
+    "BOUNCELINE_REDIS",
+    "BOUNCELINE_TOPIC_PREFIX",
+    "BOUNCELINE_CONTACT_SECRET",
+    "BOUNCELINE_POLICY",
+    "BOUNCELINE_TOKENS",
+    "BOUNCELINE_SESSION_TIMEOUT",
+    "BOUNCELINE_LOG_LEVEL",
+)
+
+
+class SettingsInvalid(ValueError):
+    """An environment variable can't be used; the message is one sentence that names it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a process is told from outside.
+
+    kafka: bootstrap servers, `host:port[,host:port…]`.
+    redis: a `redis://` or `rediss://` URL.
+    topic_prefix: put literally before every topic, group id, changelog and Redis key.
+    contact_secret: key of the contact keys.
+    session_timeout_seconds: after which the broker gives a silent worker's partitions to others.
+    """
+
+    kafka: str
+    redis: str = field(repr=False)  # may hold a password
+    topic_prefix: str
+    contact_secret: bytes = field(repr=False)
+    policy: Policy = field(repr=False)
+    session_timeout_seconds: float
+    log_level: str
+
+    def topic(self, name: str) -> str:
+        """Give a topic's name on the broker."""
+        return self.topic_prefix + name
+
+    @property
+    def group(self) -> str:
+        """The id of the consumer group, and of the Faust app."""
+        return self.topic_prefix + "bounceline"
+
+
+def from_environment(environ: Mapping[str, str], default_secret: bytes | None = None) -> Settings:
+    """Read the settings.
+
+    Args:
+        environ: The process's environment.
+        default_secret: The contact secret to take where none is set; None to insist on one.
+
+    Raises:
+        SettingsInvalid: A variable is missing, misspelt or unreadable.
+
+    """
+    if unknown := sorted(name for name in environ if name.startswith("BOUNCELINE_") and name not in KNOWN):
+        raise SettingsInvalid(f"{unknown[0]} is not a setting of bounceline; it knows {', '.join(KNOWN)}")
+    seconds = environ.get("BOUNCELINE_SESSION_TIMEOUT", "10s")
+    try:
+        session_timeout = parse_duration(seconds) / 1000
+    except ValueError as error:
+        raise SettingsInvalid(f"BOUNCELINE_SESSION_TIMEOUT: {error}") from error
+    return Settings(
+        kafka=environ.get("BOUNCELINE_KAFKA") or "127.0.0.1:9092",
+        redis=environ.get("BOUNCELINE_REDIS") or "redis://127.0.0.1:6379/0",
+        topic_prefix=environ.get("BOUNCELINE_TOPIC_PREFIX", ""),
+        contact_secret=_secret(environ.get("BOUNCELINE_CONTACT_SECRET", ""), default_secret),
+        policy=read_policy(environ.get("BOUNCELINE_POLICY") or None),
+        session_timeout_seconds=session_timeout,
+        log_level=environ.get("BOUNCELINE_LOG_LEVEL", "info").upper(),
+    )
+
+
+def read_policy(path: str | None) -> Policy:
+    """Read the policy file, or give the built-in policy where `path` is None.
+
+    Raises:
+        SettingsInvalid: The file can't be read or is no policy; names the file and the line.
+
+    """
+    if path is None:
+        return parse_policy("")
+    try:
+        return parse_policy(Path(path).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"the policy {path} can't be read: {error}") from error
+    except PolicyInvalid as error:
+        raise SettingsInvalid(f"{path}: {error}") from error
+
+
+def _secret(value: str, default: bytes | None) -> bytes:
+    """Take a secret as value, or from the file that the value names."""
+    if not value:
+        if default is None:
+            raise SettingsInvalid(
+                "BOUNCELINE_CONTACT_SECRET is not set; give it the secret of the contact keys, or a file that holds it"
+            )
+        return default
+    path = Path(value)
+    try:
+        is_file = path.is_file()
+    except OSError:  # a secret may be longer than a file name can be
+        is_file = False
+    secret = path.read_bytes().strip() if is_file else value.encode()
+    if not secret:
+        raise SettingsInvalid(f"BOUNCELINE_CONTACT_SECRET names {path}, which is empty")
+    return secret
