@@ -44,19 +44,23 @@ class ServerEnded(StackFailed):
 class Server:
     """One server process bound to the life of the thread that makes it.
 
-    `command` starts with an absolute path. Its output goes to a file without a name, which even a killed
-    run leaves nowhere. It gets a session of its own, so that Ctrl-C in a terminal reaches only us, who
-    still need it while we shut down.
+    `command` starts with an absolute path, `environ` is its environment (ours if None). Its output goes to a
+    file without a name, which even a killed run leaves nowhere; with `echo` to our own standard error. It
+    gets a session of its own, so that Ctrl-C in a terminal reaches only us, who still need it while we shut
+    down.
     """
 
-    def __init__(self, name: str, command: list[str]) -> None:
+    def __init__(
+        self, name: str, command: list[str], *, environ: Mapping[str, str] | None = None, echo: bool = False
+    ) -> None:
         self.name = name
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the server, stop() closes it
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *command],
             stdin=subprocess.DEVNULL,
-            stdout=self._log,
+            stdout=sys.stderr if echo else self._log,
             stderr=subprocess.STDOUT,
+            env=environ,
             start_new_session=True,
         )
         self.pid = self._process.pid  # the server's own: the launcher turns into it
@@ -76,14 +80,20 @@ class Server:
                     if answered:
                         return
                     await asyncio.sleep(POLL_SECONDS)
-            raise self._failure(ServerEnded, f"ended with code {self._process.returncode} before it answered")
+            raise self.failure(f"ended with code {self.ended} before it answered", ServerEnded)
         except TimeoutError:
-            raise self._failure(StackFailed, f"did not answer within {seconds:g} s") from None
+            raise self.failure(f"did not answer within {seconds:g} s") from None
         finally:
             if not answered:
                 self.stop()
 
-    def _failure(self, kind: type[StackFailed], what: str) -> StackFailed:
+    @property
+    def ended(self) -> int | None:
+        """Its exit code once it has ended by itself, None while it runs; negative for a signal."""
+        return self._process.poll()
+
+    def failure(self, what: str, kind: type[StackFailed] = StackFailed) -> StackFailed:
+        """The error that says what became of the server, with the end of its log as a note."""
         failed = kind(f"{self.name} {what}.")
         failed.add_note(self.log())
         return failed

@@ -43,6 +43,7 @@ def set_up(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Libraries tell of every rebalance and connection at info: theirs is for those who ask for debug.
-    for chatty in ("faust", "mode", "aiokafka", "kafka", "asyncio", "aiohttp"):
+    # Libraries tell of every rebalance and connection at info: theirs is for those who ask for debug. The two of ours
+    # are Faust's parts by inheritance, and log as Faust does.
+    for chatty in ("faust", "mode", "aiokafka", "kafka", "asyncio", "aiohttp", "streams.batches", "streams.redis_store"):
         logging.getLogger(chatty).setLevel(logging.DEBUG if level == "DEBUG" else logging.WARNING)

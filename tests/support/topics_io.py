@@ -1,0 +1,107 @@
+"""Publishing reports and reading topics in tests, and knowing when everything before a point has been decided."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from agents.suppress.identity import contact_keys
+from streams.dev_stack import Endpoints
+from streams.settings import DEV_SECRET
+from streams.tables import partition_of
+
+PARTITIONS: Final = 8
+PATIENCE_SECONDS: Final = 60.0  # the whole pipeline takes a second; a rebalance on a busy machine takes ten
+
+
+class Topics:
+    """One test's topics: all names begin with its prefix."""
+
+    def __init__(self, stack: Endpoints, prefix: str, producer: AIOKafkaProducer) -> None:
+        """Take the broker, the prefix and a started producer."""
+        self._stack = stack
+        self._prefix = prefix
+        self._producer = producer
+        self._barriers = 0
+
+    async def publish(
+        self, lines: Sequence[bytes], keys: Sequence[bytes | None], partition: int | None = None
+    ) -> list[tuple[int, int]]:
+        """Publish reports; gives partition and offset of each once the broker has them all."""
+        topic = f"{self._prefix}esp-reports"
+        sent = [
+            await self._producer.send(topic, line, key, partition)
+            for line, key in zip(lines, keys, strict=True)
+        ]
+        return [(done.partition, done.offset) for done in await asyncio.gather(*sent)]
+
+    async def read(self, topic: str) -> list[ConsumerRecord]:
+        """Read a topic from the beginning until nothing more comes for a second, partition by partition."""
+        async with self._reader(topic) as reader:
+            found: list[ConsumerRecord] = []
+            while fetched := await reader.getmany(timeout_ms=1_000):
+                found += [record for records in fetched.values() for record in records]
+        return sorted(found, key=lambda record: (record.partition, record.offset))
+
+    async def decided(self) -> None:
+        """Return once every report published so far is decided.
+
+        Sends one complaint through every pair of a partition of `esp-reports` and one of `delivery-events` and waits
+        for the suppressions: partitions keep order, so whatever came before is decided by then.
+        """
+        self._barriers += 1
+        contact_key = contact_keys(DEV_SECRET)
+        waiting = set()
+        for source in range(PARTITIONS):
+            for target in range(PARTITIONS):
+                number = 0
+                while partition_of(contact_key(_sentinel(self._barriers, source, number)), PARTITIONS) != target:
+                    number += 1
+                recipient = _sentinel(self._barriers, source, number)
+                waiting.add(recipient)
+                await self.publish([_complaint(recipient)], [None], source)
+        async with self._reader("suppressions") as reader:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while waiting:
+                    for records in (await reader.getmany(timeout_ms=200)).values():
+                        waiting -= {orjson.loads(record.value)["recipient"] for record in records}
+
+    async def suppressions(self) -> list[dict]:
+        """Read all suppression records but those of `decided`, each key's in order."""
+        values = [orjson.loads(record.value) for record in await self.read("suppressions")]
+        return [value for value in values if value["tenant"] != "barrier"]
+
+    @asynccontextmanager
+    async def _reader(self, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
+        reader = AIOKafkaConsumer(bootstrap_servers=self._stack.kafka, auto_offset_reset="earliest")
+        await reader.start()
+        try:
+            reader.assign([TopicPartition(self._prefix + topic, number) for number in range(PARTITIONS)])
+            await reader.seek_to_beginning()
+            yield reader
+        finally:
+            await reader.stop()
+
+
+def _sentinel(barrier: int, source: int, number: int) -> str:
+    return f"b{barrier}-{source}-{number}@example.com"
+
+
+def _complaint(recipient: str) -> bytes:
+    event = {"recipient": recipient, "occurred_at": "2020-01-01T00:00:00Z", "outcome": "complained"}
+    return orjson.dumps({"provider": "normalized", "tenant": "barrier", "payload": event})
+
+
+@asynccontextmanager
+async def topics_of(stack: Endpoints, prefix: str) -> AsyncIterator[Topics]:
+    """Open a test's topics until the block ends. The topics must exist."""
+    producer = AIOKafkaProducer(bootstrap_servers=stack.kafka, max_request_size=5 * 1024 * 1024)
+    await producer.start()
+    try:
+        yield Topics(stack, prefix, producer)
+    finally:
+        await producer.stop()
