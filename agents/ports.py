@@ -1,6 +1,6 @@
 """What agents need from the world, as Protocols: batches in, records out, the contact table, and counters.
 
-`streams` provides them over Kafka and Redis; `replay` and the tests provide them in memory. The same agents run on both.
+`streams` provides them over Kafka and Redis, or in memory for `replay` and the tests. The same agents run on both.
 """
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence

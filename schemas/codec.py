@@ -1,4 +1,4 @@
-"""Bytes to values and back: the one place that knows JSON. Decoding is total: a value or `Rejected`, never an exception."""
+"""Bytes to values and back: the one place that knows JSON. Decoding gives a value or `Rejected`, never an exception."""
 
 from typing import Any, TypeVar
 

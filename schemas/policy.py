@@ -116,9 +116,7 @@ def parse_policy(text: str) -> Policy:
     if not isinstance(overrides, dict) or not all(isinstance(own, dict) for own in overrides.values()):
         raise PolicyInvalid(f"line {_line_of(text, ['tenants'])}: tenants is a table of tables")
     default = _effective(text, [], table)
-    tenants = {
-        name: _effective(text, ["tenants", name], _merged(table, own)) for name, own in overrides.items()
-    }
+    tenants = {name: _effective(text, ["tenants", name], _merged(table, own)) for name, own in overrides.items()}
     return Policy(default, tenants)
 
 

@@ -25,7 +25,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
 class Suppression(msgspec.Struct, frozen=True):
     """What stands on `suppressions`, in the order of the wire.
 
-    The fields from `status` to `expires_at` repeat the strongest reason; on a release they name the strongest one lifted.
+    The fields from `status` to `expires_at` repeat the strongest reason; on a release, the strongest one lifted.
     """
 
     schema: int
@@ -43,7 +43,7 @@ class Suppression(msgspec.Struct, frozen=True):
     cause: str
 
     def same_decision(self, other: "Suppression") -> bool:
-        """Say whether both records tell the same but for `policy` and `cause`, so that the second need not be written."""
+        """Say whether both tell the same but for `policy` and `cause`, so that the second need not be written."""
         return msgspec.structs.replace(other, policy=self.policy, cause=self.cause) == self
 
 

@@ -4,14 +4,10 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-Status = Literal[
-    "Spam", "User", "User unknown", ":", "Typofix", "Quota exceeded", "Connection issue", "Preblock"
-]
+Status = Literal["Spam", "User", "User unknown", ":", "Typofix", "Quota exceeded", "Connection issue", "Preblock"]
 """One of the eight labels, exactly as the Webmecanik/Mailjet guide writes them."""
 
-Category = Literal[
-    "complaint", "unsubscribe", "hard_bounce", "system_protection", "soft_bounce", "network_protection"
-]
+Category = Literal["complaint", "unsubscribe", "hard_bounce", "system_protection", "soft_bounce", "network_protection"]
 Severity = Literal["critical", "high", "moderate", "low", "very_low", "none"]
 
 Outcome = Literal[

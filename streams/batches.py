@@ -10,7 +10,7 @@ fails when an upgrade touches them.
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import faust
 from aiokafka.structs import ConsumerRecord
@@ -22,14 +22,14 @@ MAX_RECORDS: Final = 1_000
 record hardly falls any more."""
 
 
-class BatchSchema(faust.Schema):
+class BatchSchema(faust.Schema[bytes, list[ConsumerRecord]]):
     """Leaves keys and values as they are: decoding is the agent's, so that a poison record can't stop a stream."""
 
-    def loads_key(self, app: faust.App, message: Any, **_: Any) -> Any:
+    def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Any:
         """Give the key untouched."""
         return message.key
 
-    def loads_value(self, app: faust.App, message: Any, **_: Any) -> Any:
+    def loads_value(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Any:
         """Give the chunk of records untouched."""
         return message.value
 
@@ -72,15 +72,13 @@ class Consumer(driver.Consumer):
         self._outstanding: dict[TP, deque[int]] = {}
 
     def _is_batched(self, topic: str) -> bool:
-        return any(
-            isinstance(channel.schema, BatchSchema)
-            for channel in self.app.topics._topic_name_index.get(topic, ())  # noqa: SLF001 - private to Faust
-        )
+        conductor: Any = self.app.topics
+        return any(isinstance(channel.schema, BatchSchema) for channel in conductor._topic_name_index.get(topic, ()))
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """Take Faust's place between fetcher and agents, for as long as neither is stopped."""
         try:
-            while not (self._stopped.is_set() or fetcher._stopped.is_set()):  # noqa: SLF001 - private to Faust
+            while not (self._stopped.is_set() or fetcher._stopped.is_set()):
                 records, active = await self._wait_next_records(1.0)
                 if records is None or self.should_stop:
                     continue
@@ -127,7 +125,7 @@ class Consumer(driver.Consumer):
             last.timestamp_type,
             [],
             last.key,
-            chunk,
+            cast("Any", chunk),  # Faust passes it on as it is
             None,
             tp=tp,
             generation_id=self.app.consumer_generation_id,

@@ -85,9 +85,7 @@ async def run_workers(
         for number in range(count):
             port = http_port if number == 0 and http_port else free_port()
             command = [sys.executable, "-m", "streams", "worker", "--http-port", str(port)]
-            server = Server(
-                f"Worker {number + 1}", command, environ=_environ(endpoints, **environ), echo=echo
-            )
+            server = Server(f"Worker {number + 1}", command, environ=_environ(endpoints, **environ), echo=echo)
             started.callback(server.stop, signal.SIGTERM, STOP_SECONDS)
             taken.append(RunningWorker(f"http://{HOST}:{port}", server))
         await _ready(taken)
@@ -143,8 +141,9 @@ async def run_dev(workers: int, kafka_port: int, redis_port: int, http_port: int
         if dev.workers:
             ready["http"] = dev.workers[0].http
         for name, address in ready.items():
-            print(f"{name:6} {address}", flush=True)
-        print("Ctrl-C stops everything and forgets it.", flush=True)
+            sys.stdout.write(f"{name:6} {address}\n")
+        sys.stdout.write("Ctrl-C stops everything and forgets it.\n")
+        sys.stdout.flush()
         if ready_file:
             # Written beside and moved into place, so that a reader never sees half of it.
             beside = ready_file.with_name(ready_file.name + ".part")

@@ -1,4 +1,4 @@
-"""Structured logs, one JSON object a line on stderr, without addresses: agents log none, and libraries' words are cut."""
+"""Structured logs without addresses, one JSON object a line on stderr: agents log none, libraries' words are cut."""
 
 import logging
 import re
@@ -45,5 +45,14 @@ def set_up(level: str) -> None:
     root.setLevel(level)
     # Libraries tell of every rebalance and connection at info: theirs is for those who ask for debug. The two of ours
     # are Faust's parts by inheritance, and log as Faust does.
-    for chatty in ("faust", "mode", "aiokafka", "kafka", "asyncio", "aiohttp", "streams.batches", "streams.redis_store"):
+    for chatty in (
+        "faust",
+        "mode",
+        "aiokafka",
+        "kafka",
+        "asyncio",
+        "aiohttp",
+        "streams.batches",
+        "streams.redis_store",
+    ):
         logging.getLogger(chatty).setLevel(logging.DEBUG if level == "DEBUG" else logging.WARNING)

@@ -45,7 +45,7 @@ class Fenced(Exception):
     """Another worker owns the partition now: what we were about to write is its business."""
 
 
-class RedisStore(SerializedStore):  # type: ignore[misc]  # Faust's stores are not typed strictly
+class RedisStore(SerializedStore[Any, Any]):
     """Table storage in Redis. `url` is where; the table's options may hold `partition_of`, key -> partition."""
 
     def __init__(self, url: Any, app: Any, table: Any, **kwargs: Any) -> None:
@@ -87,7 +87,7 @@ class RedisStore(SerializedStore):  # type: ignore[misc]  # Faust's stores are n
             for key, own in changes.items()
         ]
         fence = self._fences.get(partition, 0)
-        args = [fence, offset, msgspec.msgpack.encode(packed)]
+        args: list[int | bytes] = [fence, offset, msgspec.msgpack.encode(packed)]
         if not await self._write(keys=[self._meta(partition)], args=args):
             raise Fenced(f"partition {partition} of table {self.table_name} has another owner now")
 
@@ -168,7 +168,7 @@ class RedisStore(SerializedStore):  # type: ignore[misc]  # Faust's stores are n
     def reset_state(self) -> None:
         """Forget nothing: `faust reset` is one worker's business, the state in Redis is everybody's."""
 
-    async def backup_partition(self, tp: Any, flush: bool = True, purge: bool = False, keep: int = 1) -> None:
+    async def backup_partition(self, *_: Any, **__: Any) -> None:
         """Back up nothing: the changelog is the backup, Redis has its own.
 
         Raises:
@@ -177,7 +177,7 @@ class RedisStore(SerializedStore):  # type: ignore[misc]  # Faust's stores are n
         """
         raise NotImplementedError("the changelog is the backup of this table")
 
-    def restore_backup(self, tp: Any, latest: bool = True, backup_id: int = 0) -> None:
+    def restore_backup(self, *_: Any, **__: Any) -> None:
         """Restore nothing, see `backup_partition`.
 
         Raises:

@@ -20,7 +20,7 @@ CHUNK_LINES = 1_000
 
 
 def classify_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Classify envelopes, one a line; gives delivery events and rejects as JSON, in order. Blank lines are passed over."""
+    """Classify envelopes, one a line: gives delivery events and rejects as JSON, in order. Passes over blank lines."""
     for number, line in _numbered(lines):
         report = decode_report(line)
         found = [(None, report)] if isinstance(report, Rejected) else classify(report)

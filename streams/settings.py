@@ -1,6 +1,5 @@
 """Settings: read once from the environment, frozen, with units in the names. No secret shows in `repr`."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import faust
 import structlog
 from aiokafka.partitioner import murmur2
-from redis.exceptions import BusyLoadingError, ConnectionError, ReadOnlyError, TimeoutError
+from redis import exceptions
 
 from agents.suppress.cells import Cells
 from streams.publisher import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, KafkaPublisher
@@ -17,19 +17,25 @@ from streams.redis_store import RedisStore
 CONTACTS: Final = "contacts"
 CHANGELOG: Final = "bounceline-contacts-changelog"
 
+_REDIS_AWAY: Final = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.BusyLoadingError,
+    exceptions.ReadOnlyError,  # a former master, until the new one is found
+)
 _T = TypeVar("_T")
 _log = structlog.get_logger()
 
 
 def partition_of(contact_key: str, partitions: int) -> int:
-    """Give the partition of a contact key as Java clients do: murmur2, made positive, modulo the number of partitions."""
+    """Give the partition of a contact key as Java clients do: murmur2, made positive, modulo their number."""
     return int((murmur2(contact_key.encode()) & 0x7FFFFFFF) % partitions)
 
 
 def make_contacts(app: faust.App, partitions: int) -> Any:
     """Declare the table of contacts: tumbling windows of one day of event time, values as the agents wrote them.
 
-    No `expires`: Faust would expire by wall clock and leak on the way. What is not needed any more is deleted by the fold.
+    No `expires`: Faust would expire by wall clock and leak on the way. The fold deletes what is not needed any more.
     """
     table = app.Table(
         CONTACTS,
@@ -70,7 +76,7 @@ async def _patiently(command: Callable[[], Awaitable[_T]]) -> _T:
     while True:
         try:
             return await command()
-        except (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError) as error:
+        except _REDIS_AWAY as error:
             _log.warning("redis-retry", error=type(error).__name__, pause_seconds=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

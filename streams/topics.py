@@ -1,4 +1,4 @@
-"""Making a cluster match the topic catalogue: creates what is missing, says what differs, changes nothing that exists."""
+"""Making a cluster match the topic catalogue: creates what is missing, says what differs, changes nothing."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -54,10 +54,7 @@ async def ensure_topics(settings: Settings) -> Sequence[str]:
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: dict[str, Topic], copies: int) -> None:
-    new = [
-        NewTopic(name, topic.partitions, copies, topic_configs=topic.configs())
-        for name, topic in topics.items()
-    ]
+    new = [NewTopic(name, topic.partitions, copies, topic_configs=topic.configs()) for name, topic in topics.items()]
     response = await admin.create_topics(new)
     for name, code, *message in response.topic_errors:
         # Another worker may create the same topics at the same moment.

@@ -12,6 +12,7 @@ from agents.suppress.attempts import Mark
 from agents.suppress.contact import AtOnce, Contact, Span
 from schemas.suppression import Reason
 from schemas.times import DAY
+from schemas.typology import Status
 
 STANDING = -1
 """The cell that is no day: the reasons as last published."""
@@ -24,7 +25,7 @@ class _Day(msgspec.Struct, array_like=True):
     """One day's cell. Grows at the end: a reader of today takes a shorter one."""
 
     marks: list[Mark] = []
-    at_once: dict[str, AtOnce] = {}
+    at_once: dict[Status, AtOnce] = {}
     unsubscribes: list[AtOnce] = []
     consent: int | None = None
     preblocks: list[Span] = []

@@ -11,10 +11,10 @@ from agents.suppress.attempts import Mark
 from schemas.delivery import DeliveryEvent
 from schemas.policy import TenantPolicy
 from schemas.suppression import Reason
-from schemas.typology import SOFT
+from schemas.typology import SOFT, Status
 
 AtOnce = tuple[int, str, str]
-"""An event that blocks at once: (event time in ms, attempt id, rule). The smallest of a status is the one that counts."""
+"""An event that blocks at once: (event time in ms, attempt id, rule). A status counts from its smallest one on."""
 
 Span = tuple[int, str, str, int]
 """An unbroken chain of pre-blocks: (time of the first, its attempt id, its rule, time of the last), times in ms."""
@@ -38,7 +38,7 @@ class Contact:
     def __init__(self) -> None:
         """Make a contact of whom nothing is known."""
         self.marks: list[Mark] = []
-        self.at_once: dict[str, AtOnce] = {}
+        self.at_once: dict[Status, AtOnce] = {}
         self.unsubscribes: list[AtOnce] = []
         self.consent: int | None = None
         self.preblocks: list[Span] = []

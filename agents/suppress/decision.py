@@ -57,7 +57,7 @@ def decide(contacts: Mapping[Name, Contact], events: Sequence[Timed], policy: Po
             # Nothing new, but a new policy is applied at a contact's next event, whatever that is (SPEC 6).
             touched.setdefault(name, False)
     said: list[Suppression] = []
-    for name, changed in touched.items():
+    for name in touched:
         tenant, recipient = name
         contact = contacts[name]
         after = reasons(contact, policy.of(tenant))
@@ -68,4 +68,3 @@ def decide(contacts: Mapping[Name, Contact], events: Sequence[Timed], policy: Po
             said.append(record)
             touched[name] = True
     return Decision(said, [name for name, changed in touched.items() if changed], newest, late)
-

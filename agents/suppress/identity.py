@@ -23,6 +23,6 @@ def contact_keys(secret: bytes) -> ContactKeys:
 
 
 def suppression_id(tenant: str, recipient: str, action: str, statuses: Iterable[str], since: str) -> str:
-    """Give SHA-256 (hex) over the named parts, each ended by a unit separator; statuses in order of strength (SPEC 6)."""
+    """Give SHA-256 (hex) over the parts in order, each ended by a unit separator; statuses by strength (SPEC 6)."""
     parts = (tenant, recipient, action, *statuses, since)
     return hashlib.sha256("".join(f"{part}\x1f" for part in parts).encode()).hexdigest()

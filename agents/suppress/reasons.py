@@ -4,7 +4,7 @@ from msgspec import UNSET, UnsetType
 
 from agents.suppress import attempts
 from agents.suppress.attempts import KINDS
-from agents.suppress.contact import AtOnce, Contact
+from agents.suppress.contact import Contact
 from agents.suppress.identity import suppression_id
 from schemas.policy import TenantPolicy
 from schemas.suppression import Action, Reason, Suppression
@@ -19,12 +19,10 @@ Reasons = tuple[Reason, ...]
 
 def reasons(contact: Contact, policy: TenantPolicy) -> Reasons:
     """Give the reasons why a contact is blocked, strongest first; none means it is not."""
-    at_once: dict[Status, AtOnce] = dict(contact.at_once)  # type: ignore[arg-type]  # keys come from the typology
+    at_once = dict(contact.at_once)
     if unsubscribe := contact.standing_unsubscribe():
         at_once["User"] = unsubscribe
-    found = [
-        _reason(status, since, rule, (attempt_id,)) for status, (since, attempt_id, rule) in at_once.items()
-    ]
+    found = [_reason(status, since, rule, (attempt_id,)) for status, (since, attempt_id, rule) in at_once.items()]
     if run := attempts.decide(contact.marks, policy.soft_bounce):
         last = run[-1]
         status: Status = KINDS[last.kind]  # type: ignore[assignment]  # a failed attempt's kind is a soft status

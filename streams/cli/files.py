@@ -21,6 +21,7 @@ def classify(file: Path | None = None, /) -> None:
     ----------
     file
         Report envelopes, one a line; standard input if left out.
+
     """
     with _lines(file) as lines:
         for line in classify_lines(lines):
@@ -38,6 +39,7 @@ def replay(file: Path | None = None, /, *, policy: str | None = None, rejected: 
         Policy file to decide by; the built-in policy if left out.
     rejected
         Where to write what can't be read, one JSON object a line; only counted on standard error if left out.
+
     """
     policy_in_force = read_policy(policy)
     with _lines(file) as lines, _sink(rejected) as on_rejected:
@@ -68,7 +70,10 @@ def _sink(file: Path | None) -> Iterator[Callable[[bytes], None]]:
 
     yield count
     if counted[0]:
-        print(f"bounceline: {counted[0]} elements could not be read; --rejected FILE shows them", file=sys.stderr)
+        print(
+            f"bounceline: {counted[0]} elements could not be read; --rejected FILE shows them",
+            file=sys.stderr,
+        )
 
 
 def _print(line: bytes) -> None:

@@ -28,6 +28,7 @@ def worker(*, http_port: int | None = None) -> None:
     ----------
     http_port
         Serve /healthz, /readyz and /metrics on this port of 127.0.0.1.
+
     """
     check_packages()
     settings = from_environment(os.environ)
@@ -75,6 +76,7 @@ def dev(
         Port of the first worker's HTTP server on 127.0.0.1; 0 takes a free one.
     ready_file
         Where to write the addresses as JSON once work is taken.
+
     """
     asyncio.run(run_dev(workers, kafka_port, redis_port, http_port, ready_file))
 

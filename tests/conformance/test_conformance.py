@@ -14,7 +14,7 @@ async def test_a_replayed_history_ends_in_the_expected_decisions(name: str) -> N
     rejected: list[bytes] = []
     await replay(lines(name), parse_policy(""), said.append, rejected.append)
     assert expected(name) == standing(orjson.loads(record) for record in said)
-    assert [] == rejected
+    assert rejected == []
 
 
 @pytest.mark.parametrize("name", NAMES)

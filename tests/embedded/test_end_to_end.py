@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import orjson
 import pytest
@@ -63,7 +64,7 @@ async def test_every_record_of_a_contact_lies_in_one_partition_and_differs_from_
     for records in by_key.values():
         assert len({partition for partition, _ in records}) == 1
         told = [{k: v for k, v in value.items() if k not in {"policy", "cause"}} for _, value in records]
-        assert all(before != after for before, after in zip(told, told[1:], strict=False))
+        assert all(before != after for before, after in pairwise(told))
 
 
 def _event(recipient: str) -> dict:
@@ -84,14 +85,22 @@ POISON = {
     "a tenant that is a number": (_report(tenant=7), "wrong-type", ""),
     "a tenant with a space": (_report(tenant="a b"), "bad-tenant", ""),
     "a provider nobody knows": (_report(provider="pigeon"), "unknown-provider", ""),
-    "no recipient": (_report(payload={"occurred_at": 1_760_000_000, "outcome": "bounced"}), "missing-field", "0"),
+    "no recipient": (
+        _report(payload={"occurred_at": 1_760_000_000, "outcome": "bounced"}),
+        "missing-field",
+        "0",
+    ),
     "a recipient without an address": (_report(payload=_event("nobody at all")), "bad-recipient", "0"),
     "a time next week": (
         _report(received_at="2026-02-22T10:00:00Z"),
         "implausible-time",
         "0",
     ),
-    "another tenant inside": (_report(payload={**_event("a@example.com"), "tenant": "globex"}), "tenant-mismatch", "0"),
+    "another tenant inside": (
+        _report(payload={**_event("a@example.com"), "tenant": "globex"}),
+        "tenant-mismatch",
+        "0",
+    ),
     "a good element, a bad one, a good one": (
         _report(payload=[_event("first@example.com"), {"outcome": "bounced"}, _event("third@example.com")]),
         "missing-field",
@@ -101,7 +110,7 @@ POISON = {
 
 
 async def test_bad_input_becomes_a_dead_letter_and_its_neighbours_are_decided(topics: Topics) -> None:
-    """Story: poison of every kind between good reports; every poison ends on dead-letters, every good one is decided."""
+    """Story: poison of every kind between good reports: the one ends on dead-letters, the other is decided."""
     values, keys = [], []
     for number, (value, _, _) in enumerate(POISON.values()):
         values += [_report(payload=_event(f"neighbour{number}@example.com")), value]
@@ -132,10 +141,13 @@ async def test_bad_input_becomes_a_dead_letter_and_its_neighbours_are_decided(to
 
 
 async def test_a_worker_that_is_killed_leaves_no_wrong_decision(stack: Endpoints, prefix: str) -> None:
-    """Story: half of a history is decided, then its only worker is killed in the middle of the rest; another goes on."""
+    """Story: half of a history is decided, then the only worker is killed amid the rest; another one goes on."""
     history = [_renamed("every-reason", line) for line in lines("every-reason")]
     half = len(history) // 2
-    async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix) as workers, topics_of(stack, prefix) as topics:
+    async with (
+        run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix) as workers,
+        topics_of(stack, prefix) as topics,
+    ):
         await topics.publish([value for _, value in history[:half]], [key for key, _ in history[:half]])
         await topics.decided()
         await topics.publish([value for _, value in history[half:]], [key for key, _ in history[half:]])

@@ -1,11 +1,14 @@
 """Random histories of one contact, and arrival orders that stay within the allowed lateness. Seeded."""
 
 from random import Random
+from typing import cast
 
 from schemas.delivery import DeliveryEvent
 from schemas.times import format_time
-from schemas.typology import TYPOLOGY, Effect, Outcome
+from schemas.typology import TYPOLOGY, Effect, Outcome, Status
 from tests.support.oracle import HOUR, Event
+
+_WITHOUT_STATUS: dict[str, Effect] = {"delivered": "reset", "resubscribed": "lift"}
 
 START = 1_760_000_000_000 // HOUR * HOUR
 
@@ -36,16 +39,11 @@ def arrival(random: Random, events: list[Event], lateness: int) -> list[Event]:
 
 def delivery_event(event: Event, tenant: str = "acme", recipient: str = "jane@example.com") -> DeliveryEvent:
     """Write an event as it stands on `delivery-events`."""
-    effects: dict[str, tuple[Outcome, Effect]] = {
-        "delivered": ("delivered", "reset"),
-        "resubscribed": ("resubscribed", "lift"),
-    }
-    if event.what in effects:
-        status, (outcome, effect) = None, effects[event.what]
-    else:
-        meaning = TYPOLOGY[event.what]
-        status, outcome, effect = event.what, meaning.outcome, meaning.effect
     uid = f"{event.at}-{event.message}-{event.what}"
+    told = TYPOLOGY.get(cast("Status", event.what))
+    status = cast("Status", event.what) if told else None
+    outcome = told.outcome if told else cast("Outcome", event.what)
+    effect = told.effect if told else _WITHOUT_STATUS[event.what]
     return DeliveryEvent(
         uid, tenant, recipient, format_time(event.at), outcome, status, effect, "a-rule", message_id=event.message
     )

@@ -20,6 +20,16 @@ class Event:
     what: str
 
 
+@dataclass(frozen=True, order=True)
+class Attempt:
+    """One message: when and how it ended, and when its first report dates."""
+
+    at: int
+    message: str
+    what: str
+    opened: int
+
+
 @dataclass(frozen=True)
 class Rule:
     """The numbers of the policy; times in ms."""
@@ -33,36 +43,34 @@ class Rule:
 def soft_bounce(events: set[Event], rule: Rule) -> tuple[str, int, list[str]] | None:
     """Give status, since and evidence of the soft-bounce reason, or None."""
     reports = sorted(e for e in events if e.what in SOFT or e.what == "delivered")
-    attempts: list[dict] = []
+    attempts: list[Attempt] = []
     for report in reports:
-        own = [a for a in attempts if a["message"] == report.message]
-        if own and report.at <= own[-1]["opened"] + rule.lateness:
+        own = [a for a in attempts if a.message == report.message]
+        if own and report.at <= own[-1].opened + rule.lateness:
             continue
-        if any(a["message"] == report.message for a in _run_before(attempts, report, rule)):
+        if any(a.message == report.message for a in _run_before(attempts, report, rule)):
             continue
-        joined = [
-            r for r in reports if r.message == report.message and report.at <= r.at <= report.at + rule.lateness
-        ]
+        joined = [r for r in reports if r.message == report.message and report.at <= r.at <= report.at + rule.lateness]
         softs = sorted((r.at, r.what) for r in joined if r.what in SOFT)
         at, what = softs[0] if softs else (min(r.at for r in joined), "delivered")
-        attempts.append({"message": report.message, "opened": report.at, "at": at, "what": what})
-    run: list[dict] = []
-    for attempt in sorted(attempts, key=lambda a: (a["at"], a["message"])):
-        run = run + [attempt] if attempt["what"] in SOFT else []
+        attempts.append(Attempt(at, report.message, what, report.at))
+    run: list[Attempt] = []
+    for attempt in sorted(attempts, key=lambda a: (a.at, a.message)):
+        run = [*run, attempt] if attempt.what in SOFT else []
         last = run[-rule.limit :]
-        if len(last) == rule.limit and last[-1]["at"] - last[0]["at"] <= rule.window:
-            return last[-1]["what"], last[-1]["at"], [a["message"] for a in last]
+        if len(last) == rule.limit and last[-1].at - last[0].at <= rule.window:
+            return last[-1].what, last[-1].at, [a.message for a in last]
     return None
 
 
-def _run_before(attempts: list[dict], report: Event, rule: Rule) -> list[dict]:
+def _run_before(attempts: list[Attempt], report: Event, rule: Rule) -> list[Attempt]:
     """Give the failures that stand next to each other right before a report, and near enough to count with it."""
-    run: list[dict] = []
-    for attempt in sorted(attempts, key=lambda a: (a["at"], a["message"])):
-        if (attempt["at"], attempt["message"]) > (report.at, report.message):
+    run: list[Attempt] = []
+    for attempt in sorted(attempts, key=lambda a: (a.at, a.message)):
+        if (attempt.at, attempt.message) > (report.at, report.message):
             break
-        run = run + [attempt] if attempt["what"] in SOFT else []
-    return [a for a in run if report.at - a["at"] <= rule.window]
+        run = [*run, attempt] if attempt.what in SOFT else []
+    return [a for a in run if report.at - a.at <= rule.window]
 
 
 def decisions(events: set[Event], rule: Rule) -> dict[str, tuple[str, tuple[str, ...], str | None]]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -33,10 +33,7 @@ class Topics:
     ) -> list[tuple[int, int]]:
         """Publish reports; gives partition and offset of each once the broker has them all."""
         topic = f"{self._prefix}esp-reports"
-        sent = [
-            await self._producer.send(topic, line, key, partition)
-            for line, key in zip(lines, keys, strict=True)
-        ]
+        sent = [await self._producer.send(topic, line, key, partition) for line, key in zip(lines, keys, strict=True)]
         return [(done.partition, done.offset) for done in await asyncio.gather(*sent)]
 
     async def read(self, topic: str) -> list[ConsumerRecord]:
@@ -70,7 +67,7 @@ class Topics:
                     for records in (await reader.getmany(timeout_ms=200)).values():
                         waiting -= {orjson.loads(record.value)["recipient"] for record in records}
 
-    async def suppressions(self) -> list[dict]:
+    async def suppressions(self) -> list[dict[str, Any]]:
         """Read all suppression records but those of `decided`, each key's in order."""
         values = [orjson.loads(record.value) for record in await self.read("suppressions")]
         return [value for value in values if value["tenant"] != "barrier"]

@@ -12,7 +12,17 @@ from tests.support.histories import arrival, delivery_event, history
 from tests.support.oracle import DAY, HOUR, Event, Rule, decisions
 
 SOFT_AND_DELIVERED = ["Quota exceeded", "Connection issue", "Connection issue", "delivered"]
-EVERYTHING = [*SOFT_AND_DELIVERED, "Spam", "User", "User", "resubscribed", "User unknown", ":", "Typofix", "Preblock"]
+EVERYTHING = [
+    *SOFT_AND_DELIVERED,
+    "Spam",
+    "User",
+    "User",
+    "resubscribed",
+    "User unknown",
+    ":",
+    "Typofix",
+    "Preblock",
+]
 
 # story -> how the histories are drawn, and the policy they are decided by
 STORIES = {
@@ -21,7 +31,12 @@ STORIES = {
         "",
     ),
     "mostly failures, many within one lateness": (
-        {"length": 40, "step": HOUR // 6, "messages": 9, "whats": ["Quota exceeded", "Connection issue", "delivered"]},
+        {
+            "length": 40,
+            "step": HOUR // 6,
+            "messages": 9,
+            "whats": ["Quota exceeded", "Connection issue", "delivered"],
+        },
         "",
     ),
     "bounces that follow their delivery": (
@@ -57,7 +72,12 @@ STORIES = {
         "",
     ),
     "pre-blocks whose chain may break": (
-        {"length": 25, "step": 3 * HOUR, "messages": 20, "whats": ["Preblock", "Preblock", "User", "resubscribed"]},
+        {
+            "length": 25,
+            "step": 3 * HOUR,
+            "messages": 20,
+            "whats": ["Preblock", "Preblock", "User", "resubscribed"],
+        },
         '[preblock]\nwindow = "2h"',
     ),
 }
@@ -107,9 +127,7 @@ def test_every_story_blocks_and_frees(story: str) -> None:
     """A story whose histories all end alike would prove nothing."""
     drawn, toml = STORIES[story]
     rule = rule_of(parse_policy(toml).of("acme"))
-    ends = {
-        frozenset(decisions(set(history(Random(f"{story}-{seed}"), **drawn)), rule)) for seed in range(40)
-    }
+    ends = {frozenset(decisions(set(history(Random(f"{story}-{seed}"), **drawn)), rule)) for seed in range(40)}
     assert len(ends) > 1
 
 
