@@ -3,11 +3,15 @@
 import hashlib
 import re
 import tomllib
-from typing import Any, Final, Literal
+from itertools import takewhile
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import orjson
+from msgspec import Meta
 
+from schemas.rejected import Rejected
+from schemas.report import check_tenant
 from schemas.times import parse_duration
 
 
@@ -17,10 +21,18 @@ class Duration(int):
     __slots__ = ()
 
 
+Share = Annotated[float, Meta(gt=0, le=1)]
+"""A share of messages, such as 0.05 for 5 %."""
+
+Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+"""A number of messages, events or tenants."""
+
+
 class SoftBounce(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[soft_bounce]`: how many failed attempts block, and how near to each other (SPEC 5)."""
 
-    limit: int = 5
+    # A contact keeps at most 256 attempts (SPEC 7): a higher limit would never block.
+    limit: Annotated[int, Meta(ge=1, le=256)] = 5
     window: Duration = Duration(parse_duration("365d"))
     allowed_lateness: Duration = Duration(parse_duration("1h"))
 
@@ -30,26 +42,26 @@ class Preblock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     window: Duration = Duration(parse_duration("30d"))
     enabled: bool = True
-    min_tenants: int = 1
+    min_tenants: Count = 1
     share: bool = True
 
 
 class CampaignHealth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[campaign_health]`: shares at which a campaign warns and alerts, and from what volume on (SPEC 9)."""
 
-    stale_list_warn: float = 0.025
-    stale_list_alert: float = 0.05
-    stale_list_jump: float = 3.0
-    hard_bounce_warn: float = 0.05
-    hard_bounce_alert: float = 0.10
-    complaint_warn: float = 0.001
-    complaint_alert: float = 0.003
-    min_attempts_1h: int = 200
-    min_events_1h: int = 20
-    min_complaints_1h: int = 5
-    min_attempts_24h: int = 1000
-    min_events_24h: int = 50
-    min_complaints_24h: int = 10
+    stale_list_warn: Share = 0.025
+    stale_list_alert: Share = 0.05
+    stale_list_jump: Annotated[float, Meta(ge=1, le=1_000_000)] = 3.0
+    hard_bounce_warn: Share = 0.05
+    hard_bounce_alert: Share = 0.10
+    complaint_warn: Share = 0.001
+    complaint_alert: Share = 0.003
+    min_attempts_1h: Count = 200
+    min_events_1h: Count = 20
+    min_complaints_1h: Count = 5
+    min_attempts_24h: Count = 1000
+    min_events_24h: Count = 50
+    min_complaints_24h: Count = 10
 
 
 class DeadLetters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,6 +98,8 @@ class Policy:
         self._default = default
         self._tenants = tenants
         self._hashes = {policy: _hash(policy) for policy in (default, *tenants.values())}
+        self.fingerprint = _hash({"": default, **tenants})
+        """SHA-256 (hex) over all of it: what the workers of a group must have alike."""
 
     def of(self, tenant: str) -> TenantPolicy:
         """Give the policy in force for a tenant."""
@@ -96,7 +110,7 @@ class Policy:
         return self._hashes[self.of(tenant)]
 
 
-def _hash(policy: TenantPolicy) -> str:
+def _hash(policy: TenantPolicy | dict[str, TenantPolicy]) -> str:
     plain = msgspec.to_builtins(policy, enc_hook=int)
     return hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -115,6 +129,9 @@ def parse_policy(text: str) -> Policy:
     overrides = table.pop("tenants", {})
     if not isinstance(overrides, dict) or not all(isinstance(own, dict) for own in overrides.values()):
         raise PolicyInvalid(f"line {_line_of(text, ['tenants'])}: tenants is a table of tables")
+    for name in overrides:
+        if isinstance(refused := check_tenant(name), Rejected):
+            raise PolicyInvalid(f"line {_line_of(text, ['tenants', name])}: tenants.{name!r}: {refused.detail}")
     default = _effective(text, [], table)
     tenants = {name: _effective(text, ["tenants", name], _merged(table, own)) for name, own in overrides.items()}
     return Policy(default, tenants)
@@ -134,16 +151,10 @@ def _effective(text: str, above: list[str], table: dict[str, Any]) -> TenantPoli
         policy = msgspec.convert(table, TenantPolicy, dec_hook=_duration)
     except msgspec.ValidationError as error:
         raise PolicyInvalid(_with_line(text, above, str(error))) from error
-    for path, value, least in (
-        ("soft_bounce.limit", policy.soft_bounce.limit, 1),
-        ("soft_bounce.window", policy.soft_bounce.window, 1),
-        ("soft_bounce.allowed_lateness", policy.soft_bounce.allowed_lateness, 0),
-        ("preblock.window", policy.preblock.window, 1),
-        ("preblock.min_tenants", policy.preblock.min_tenants, 1),
-    ):
-        if value < least:
-            line = _line_of(text, [*above, *path.split(".")])
-            raise PolicyInvalid(f"line {line}: {path} is {value}, below {least}")
+    for part, window in (("soft_bounce", policy.soft_bounce.window), ("preblock", policy.preblock.window)):
+        if not window:
+            path = [*above, part, "window"]
+            raise PolicyInvalid(f"line {_line_of(text, path)}: {'.'.join(path)}: a window can't be empty")
     return policy
 
 
@@ -153,44 +164,45 @@ def _duration(type_: type, value: object) -> object:
     raise ValueError(f"{value!r} is not a duration such as 365d, 1h, 30m or 10s")
 
 
-_UNKNOWN: Final = re.compile(r"unknown field `([^`]*)`")
-_PATH: Final = re.compile(r" - at `\$\.?([^`]*)`")
+_UNKNOWN: Final = re.compile(r"unknown field `(.*)`$", re.DOTALL)
+_PATH: Final = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
 def _with_line(text: str, above: list[str], message: str) -> str:
     """Turn a validation message and its path into a sentence with the line of the file."""
     found = _PATH.search(message)
+    message = _PATH.sub("", message)
     path = [part for part in (found[1] if found else "").split(".") if part]
     if unknown := _UNKNOWN.search(message):
         path.append(unknown[1])
         message = f"unknown key `{'.'.join([*above, *path])}`"
     else:
-        message = f"{'.'.join([*above, *path])}: {_PATH.sub('', message)}"
+        message = f"{'.'.join([*above, *path])}: {message}"
     return f"line {_line_of(text, [*above, *path])}: {message}"
 
 
-_HEADER: Final = re.compile(r"\s*\[+\s*(.+?)\s*\]+\s*(?:#.*)?")
-_KEY: Final = re.compile(r"\s*([A-Za-z0-9_\-.\"' ]+?)\s*=")
+_PART: Final = r"""[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*'"""
+_DOTTED: Final = rf"(?:{_PART})(?:[ \t]*\.[ \t]*(?:{_PART}))*"
+_HEADER: Final = re.compile(rf"\s*\[\[?\s*({_DOTTED})\s*\]")
+_KEY: Final = re.compile(rf"\s*({_DOTTED})\s*=")
 
 
 def _line_of(text: str, path: list[str]) -> int:
-    """Find the line (from 1 on) that sets `path`, or the nearest one above it: TOML readers keep no positions."""
+    """Find the line (from 1 on) that sets `path`, or comes nearest to it: TOML readers keep no positions."""
     best, best_depth = 1, 0
     table: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.fullmatch(line):
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := _HEADER.match(line):
             table = here = _parts(header[1])
         elif key := _KEY.match(line):
             here = table + _parts(key[1])
         else:
             continue
-        # A tenant's value may come from the common tables: compare the ends of both paths as well.
-        for wanted in (path, path[2:] if path[:1] == ["tenants"] else path):
-            depth = len(here) if here == wanted[: len(here)] else 0
-            if depth > best_depth:
-                best, best_depth = number, depth
+        depth = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(here, path, strict=False))))
+        if depth > best_depth:
+            best, best_depth = number, depth
     return best
 
 
 def _parts(dotted: str) -> list[str]:
-    return [part.strip().strip("\"'") for part in dotted.split(".")]
+    return [part[1:-1] if part[0] in "\"'" else part for part in re.findall(_PART, dotted)]

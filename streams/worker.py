@@ -14,6 +14,7 @@ from agents.suppress.agent import make_suppress_agent
 from agents.suppress.identity import contact_keys
 from schemas.topics import catalogue
 from streams.app import bind, make_app
+from streams.installation import Presence, check_secret
 from streams.metrics import PrometheusMeter
 from streams.publisher import KafkaPublisher
 from streams.settings import Settings
@@ -82,6 +83,10 @@ class Worker:
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, self._stop.set)
         await ensure_topics(self._settings)
+        await check_secret(self._settings)
+        presence = Presence(self._settings)
+        await presence.join()
+        staying = loop.create_task(presence.stay())
         await self._publisher.start()
         await self._web.start()
         await self._app.start()
@@ -93,6 +98,8 @@ class Worker:
         await self._web.stop()
         await self._app.stop()
         await self._publisher.stop()
+        staying.cancel()
+        await presence.leave()
         _log.info("worker-stopped", group=self._settings.group)
 
     def stop(self) -> None:

@@ -1,0 +1,116 @@
+"""What all workers of an installation must agree on: the contact secret and the policy."""
+
+import asyncio
+import hmac
+from contextlib import suppress
+from typing import Final
+from uuid import uuid4
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.structs import TopicPartition
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisAway
+
+from streams.settings import Settings
+
+TOPIC: Final = "bounceline-installation"
+SECRET: Final = b"contact-secret"
+
+REFRESH_SECONDS: Final = 2.0
+ABSENT_SECONDS: Final = 6.0  # three refreshes: a worker that missed them is gone, or busy with its own end
+
+# One step, so that of two workers with different policies that start at once only one gets in.
+# KEYS: the group's workers, by when they were last seen. ARGV: our policy, our name, seconds until absent.
+_JOIN: Final = """
+local seconds = redis.call('TIME')[1]
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', seconds - ARGV[3])
+for _, other in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  if string.sub(other, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
+end
+redis.call('ZADD', KEYS[1], seconds, ARGV[1] .. ' ' .. ARGV[2])
+return 1
+"""
+
+
+class Disagreement(Exception):
+    """This worker may not join the others; the message says what differs and what to do."""
+
+
+async def check_secret(settings: Settings) -> None:
+    """Compare our contact secret with the one the state was made with; the first worker ever leaves its fingerprint.
+
+    Raises:
+        Disagreement: Another secret: every contact would get a new key, and all that is known would be lost.
+
+    """
+    topic, fingerprint = settings.topic(TOPIC), hmac.digest(settings.contact_secret, TOPIC.encode(), "sha256")
+    if await _first(settings, topic) is None:
+        producer = AIOKafkaProducer(bootstrap_servers=settings.kafka, acks="all")
+        await producer.start()
+        try:
+            await producer.send_and_wait(topic, fingerprint, SECRET, partition=0)
+        finally:
+            await producer.stop()
+    # Read again: of two first workers the one that was written first is right.
+    if await _first(settings, topic) != fingerprint:
+        raise Disagreement(
+            "BOUNCELINE_CONTACT_SECRET is not the secret the state was made with: set that one again, or begin anew "
+            "under another BOUNCELINE_TOPIC_PREFIX"
+        )
+
+
+async def _first(settings: Settings, topic: str) -> bytes | None:
+    """Give the value of the topic's first record, None if it is empty."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        place = TopicPartition(topic, 0)
+        consumer.assign([place])
+        if (await consumer.end_offsets([place]))[place] == 0:
+            return None
+        await consumer.seek_to_beginning(place)
+        return (await consumer.getone()).value
+    finally:
+        await consumer.stop()
+
+
+class Presence:
+    """This worker among the workers of its group, so that none joins with another policy."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take where Redis is and what our policy is; nothing is opened before `join`."""
+        self._redis = Redis.from_url(settings.redis)
+        self._key = f"{settings.group}:workers"
+        self._policy = settings.policy.fingerprint
+        self._name = uuid4().hex
+        self._script = self._redis.register_script(_JOIN)
+
+    async def join(self) -> None:
+        """Join the others.
+
+        Raises:
+            Disagreement: A worker with another policy is at work, and still is after it would have been found dead.
+
+        """
+        for _ in range(round(ABSENT_SECONDS / REFRESH_SECONDS) + 2):
+            if await self._seen():
+                return
+            await asyncio.sleep(REFRESH_SECONDS)
+        raise Disagreement("a worker of this group runs with another policy: stop it first, or give both the same")
+
+    async def stay(self) -> None:
+        """Be seen again and again, until cancelled. Redis may be away meanwhile: then nobody can join either."""
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            with suppress(RedisAway):
+                await self._seen()
+
+    async def leave(self) -> None:
+        """Be gone at once, so that a worker with a new policy need not wait."""
+        with suppress(RedisAway):
+            await self._redis.zrem(self._key, f"{self._policy} {self._name}")
+        await self._redis.aclose()
+
+    async def _seen(self) -> bool:
+        arguments = [self._policy, self._name, round(ABSENT_SECONDS)]
+        return bool(await self._script(keys=[self._key], args=arguments))

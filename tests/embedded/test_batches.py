@@ -1,0 +1,132 @@
+"""The transport hands chunks of a partition to agents, and commits what is acknowledged, never past anything else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import faust
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.structs import TopicPartition
+
+from streams.app import bind, make_app
+from streams.batches import MAX_RECORDS, FaustBatch
+from streams.dev_stack import Endpoints
+from streams.settings import Settings, from_environment
+
+RECORDS = 2_500
+PATIENCE_SECONDS = 30.0
+
+
+def _settings(stack: Endpoints, prefix: str) -> Settings:
+    return from_environment(
+        {
+            "BOUNCELINE_KAFKA": stack.kafka,
+            "BOUNCELINE_REDIS": stack.redis,
+            "BOUNCELINE_TOPIC_PREFIX": prefix,
+            "BOUNCELINE_CONTACT_SECRET": "a secret",
+            "BOUNCELINE_SESSION_TIMEOUT": "2s",
+        }
+    )
+
+
+async def _filled_topic(settings: Settings) -> str:
+    """Make a topic of one partition with numbered records in it."""
+    name = settings.topic("numbers")
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic(name, 1, 1)])
+    await admin.close()
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka)
+    await producer.start()
+    await asyncio.gather(*[await producer.send(name, b"%d" % n, partition=0) for n in range(RECORDS)])
+    await producer.stop()
+    return name
+
+
+@asynccontextmanager
+async def _running(settings: Settings, topic: str, seen: list[FaustBatch], crashes: list[BaseException], raises: int):
+    """Run an app whose agent collects batches, acknowledges none, and raises at the batch numbered `raises`."""
+
+    async def collect(batches: AsyncIterator[FaustBatch]) -> None:
+        async for batch in batches:
+            seen.append(batch)
+            if len(seen) == raises:
+                raise RuntimeError("something unexpected")
+
+    app: faust.App = make_app(settings)
+    bind(app, topic, "collect", collect, crashes.append)
+    await app.start()
+    try:
+        yield app
+    finally:
+        app.conf.stream_wait_empty = False  # nothing here is going to be acknowledged
+        await app.stop()
+
+
+async def _until(condition) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+async def _committed(settings: Settings, topic: str) -> int | None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, group_id=settings.group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        return await consumer.committed(TopicPartition(topic, 0))
+    finally:
+        await consumer.stop()
+
+
+def _numbers(batch: FaustBatch) -> list[int]:
+    return [int(record.value) for record in batch.records]
+
+
+async def test_chunks_come_in_order_and_a_commit_stops_before_the_first_unacknowledged_one(
+    stack: Endpoints, prefix: str
+) -> None:
+    """Story: every chunk but the second is acknowledged; the commit ends with the first; then the second follows."""
+    settings = _settings(stack, prefix)
+    topic = await _filled_topic(settings)
+    seen: list[FaustBatch] = []
+    async with _running(settings, topic, seen, [], raises=0) as app:
+        await _until(lambda: sum(len(batch.records) for batch in seen) == RECORDS)
+        assert [number for batch in seen for number in _numbers(batch)] == list(range(RECORDS))
+        assert len(seen) < RECORDS / 10, "the point is that there are few"
+        assert all(len(batch.records) <= MAX_RECORDS for batch in seen)
+
+        for batch in [seen[0], *seen[2:]]:
+            batch.done()
+        await app.consumer.commit()
+        assert await _committed(settings, topic) == len(seen[0].records)
+
+        seen[1].done()
+        await app.consumer.commit()
+        assert await _committed(settings, topic) == RECORDS
+
+
+async def test_what_was_not_acknowledged_comes_again_after_a_restart(stack: Endpoints, prefix: str) -> None:
+    settings = _settings(stack, prefix)
+    topic = await _filled_topic(settings)
+    before: list[FaustBatch] = []
+    async with _running(settings, topic, before, [], raises=0):
+        await _until(lambda: sum(len(batch.records) for batch in before) == RECORDS)
+        before[0].done()
+    after: list[FaustBatch] = []
+    async with _running(settings, topic, after, [], raises=0):
+        await _until(lambda: sum(len(batch.records) for batch in after) >= RECORDS - len(before[0].records))
+    assert _numbers(after[0])[0] == len(before[0].records)
+
+
+async def test_an_agent_that_raises_is_reported_and_its_batch_is_not_committed(stack: Endpoints, prefix: str) -> None:
+    settings = _settings(stack, prefix)
+    topic = await _filled_topic(settings)
+    seen: list[FaustBatch] = []
+    crashes: list[BaseException] = []
+    async with _running(settings, topic, seen, crashes, raises=1) as app:
+        await _until(lambda: bool(crashes))
+        await app.consumer.commit()
+        assert await _committed(settings, topic) is None
+    assert [str(crash) for crash in crashes] == ["something unexpected"]
+    assert len(seen) == 1, "nothing is taken after the failure"

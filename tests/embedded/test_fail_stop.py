@@ -1,0 +1,51 @@
+"""The unexpected stops a worker loudly, and what it could not finish is decided later, not skipped."""
+
+import asyncio
+
+import orjson
+from redis.asyncio import Redis
+
+from agents.suppress.identity import contact_keys
+from streams.dev import RunningWorker, run_workers
+from streams.dev_stack import Endpoints
+from streams.settings import DEV_SECRET
+from streams.tables import partition_of
+from tests.support.conformance import standing
+from tests.support.topics_io import PARTITIONS, PATIENCE_SECONDS, topics_of
+
+JANE = "jane@example.com"
+ONE_DAY = "20000"
+
+
+def _complaint(recipient: str) -> bytes:
+    event = {"recipient": recipient, "occurred_at": "2026-03-01T10:00:00Z", "outcome": "complained"}
+    return orjson.dumps({"provider": "normalized", "tenant": "acme", "payload": event})
+
+
+async def _ended(worker: RunningWorker) -> int:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while worker.server.ended is None:
+            await asyncio.sleep(0.1)
+        return worker.server.ended
+
+
+async def test_a_state_nobody_can_read_stops_the_worker_and_its_event_is_decided_after_the_repair(
+    stack: Endpoints, prefix: str
+) -> None:
+    """Story: somebody wrote nonsense into Redis where Jane's state lies; her complaint comes; an operator repairs it."""
+    contact_key = contact_keys(DEV_SECRET)(JANE)
+    state = f"{prefix}bounceline:{{contacts:{partition_of(contact_key, PARTITIONS)}}}:acme\x1f{contact_key}"
+    async with topics_of(stack, prefix) as topics, Redis.from_url(stack.redis) as redis:
+        async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix) as workers:
+            await redis.hset(state, ONE_DAY, "nonsense")
+            await topics.publish([_complaint(JANE)], [JANE.encode()])
+            assert await _ended(workers[0]) == 1
+            log = workers[0].server.log()
+        assert "DecodeError" in log
+        assert JANE not in log
+        assert await topics.suppressions() == []
+
+        await redis.delete(state)
+        async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix):
+            await topics.decided()
+        assert list(standing(await topics.suppressions())) == [("acme", JANE)]

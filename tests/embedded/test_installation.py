@@ -1,0 +1,32 @@
+"""Workers that disagree on the contact secret or the policy do not work side by side."""
+
+from pathlib import Path
+
+import pytest
+
+from streams.dev import run_workers
+from streams.dev_stack import Endpoints, StackFailed
+
+
+async def test_a_worker_with_another_contact_secret_refuses_to_start(stack: Endpoints, prefix: str) -> None:
+    async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix):
+        pass
+    with pytest.raises(StackFailed) as refused:
+        async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix, BOUNCELINE_CONTACT_SECRET="another"):
+            pass
+    assert "BOUNCELINE_CONTACT_SECRET is not the secret the state was made with" in refused.value.__notes__[0]
+
+
+async def test_a_worker_with_another_policy_may_join_only_when_the_others_are_gone(
+    stack: Endpoints, prefix: str, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[soft_bounce]\nlimit = 3\n")
+    other = {"BOUNCELINE_TOPIC_PREFIX": prefix, "BOUNCELINE_POLICY": str(policy)}
+    async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix):
+        with pytest.raises(StackFailed) as refused:
+            async with run_workers(stack, 1, **other):
+                pass
+        assert "another policy" in refused.value.__notes__[0]
+    async with run_workers(stack, 1, **other):
+        pass
