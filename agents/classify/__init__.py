@@ -1,0 +1,1 @@
+"""From a report to classified delivery events: `classification.classify` is the way in."""

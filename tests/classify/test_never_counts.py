@@ -1,0 +1,130 @@
+"""A failure that is not the contact's never counts against the contact, whatever the provider's flag."""
+
+import re
+
+import pytest
+
+from agents.classify.classification import classify
+from schemas.delivery import DeliveryEvent
+from schemas.report import Report
+
+NOT_THE_CONTACTS_FAULT = """
+550 5.7.1 [192.0.2.1] Our system has detected that this message is likely unsolicited mail
+421-4.7.0 Our system has detected an unusual rate of mail from your IP address. 421 4.7.0 rate limited
+421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to user complaints - 4.16.55.1
+421 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume
+553 5.7.1 [BL21] Connections will not be accepted from 192.0.2.1, because the ip is in Spamhaus's list
+554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org
+550 5.1.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org
+550 5.7.26 This mail is unauthenticated, which poses a security risk to the sender and the users
+550-5.7.26 Unauthenticated email from example.com is not accepted due to domain's DMARC policy.
+550 5.7.511 Access denied, banned sender[192.0.2.1]
+550 5.7.606 Access denied, banned sending IP [192.0.2.1]
+550 5.7.20 No passing DKIM signature found
+550 5.7.23 SPF validation failed
+550 5.7.25 Reverse DNS validation failed
+550 5.7.27 Sender address has null MX
+550 5.7.28 Mail flood detected
+550 5.7.520 Access denied, your organization does not allow external forwarding
+550 SC-001 Unfortunately, messages from 192.0.2.1 weren't sent: part of their network is on our block list
+421 RP-001 Some messages weren't sent. We have limits for how many messages can be sent per hour
+451 4.7.500 Server busy. Please try again later from [192.0.2.1]. (AS761)
+450 4.2.0 <jane@example.com>: Recipient address rejected: Greylisted
+450 4.2.0 <jane@example.com>: Recipient address rejected: try again
+451 4.7.1 Greylisting in action, please come back later
+451 Graylisted, retry in 300 seconds
+450 4.7.1 Client host rejected: cannot find your reverse hostname, [192.0.2.1]
+550 5.7.1 Client host rejected: Access denied
+552 5.2.3 Message size exceeds fixed limit
+552 5.3.4 Message size exceeds fixed limit
+552 Message size exceeds maximum permitted
+523 the message length exceeds administrative limit
+452 4.5.3 Too many recipients
+550 5.5.3 Too many recipients
+421 too many connections from your IP
+450 4.2.1 The user you are trying to contact is receiving mail too quickly.
+550-5.2.1 The user you are trying to contact is receiving mail at a rate that 550 5.2.1 prevents delivery
+550 5.1.8 Access denied, bad outbound sender
+450 4.1.8 <news@shop.example>: Sender address rejected: Domain not found
+550 5.1.7 <news@shop.example>: Sender address rejected: User unknown in virtual mailbox table
+550 Verification failed for <news@shop.example>: No Such User Here: Sender verify failed
+554 5.6.0 Message contains invalid header
+554 5.6.7 Non-ASCII addresses not permitted for that sender
+550 5.3.3 Unrecognized parameter
+550 Blocked
+550 spam
+550 Access denied
+554 Transaction failed: message identified as SPAM
+550 High probability of spam
+550 Email blocked by SPAMCOP
+550 Rejected because 192.0.2.1 is in a black list at b.barracudacentral.org
+554 IP=192.0.2.1 - A problem occurred. (Ask your postmaster for help)
+550 Requested action not taken: mailbox unavailable For explanation visit https://postmaster.example/?c=bl
+571 Message Refused
+550 This message contains a virus
+554 5.7.0 Message contains a prohibited attachment
+550 Administrative prohibition
+550 5.7.0 Local Policy Violation
+550 Message rejected due to local policy
+550 Mailbox unavailable due to DMARC policy
+550 5.7.1 Message blocked due to poor reputation of the sender
+550 #5.7.1 Your access to submit messages to this e-mail system has been rejected.
+550 5.7.1 Recipient not authorized, your IP has been found on a block list
+554 5.7.1 <jane@example.com>: Relay access denied
+550 relay not permitted
+535 5.7.8 Authentication credentials invalid
+530 Authentication required
+503 5.5.1 Bad sequence of commands
+500 unrecognized command
+550 Too many invalid recipients
+450 4.7.1 Too many unknown users
+550 5.4.5 Daily user sending quota exceeded
+550 5.4.5 Daily SMTP relay limit exceeded for user
+550 5.1.90 Your message can't be sent because you've reached your daily limit for message recipients
+550 5.2.121 Recipient's hourly allowance for messages is used up
+550 refused for poor reputation
+550 5.7.1 RESOLVER.RST.NotAuthorized; not authorized
+Automatic reply: out of office
+""".strip().splitlines()
+
+THE_CONTACTS_FAULT = """
+550 5.7.1 <jane@example.com>: Recipient address rejected: User unknown in relay recipient table
+550 5.7.1 No such user
+553 sorry, no mailbox here by that name (#5.7.1)
+525 5.7.13 User account disabled
+""".strip().splitlines()
+
+
+def classified(diagnostic: str, permanent: bool | None, outcome: str = "bounced") -> DeliveryEvent:
+    told = {
+        "recipient": "jane@example.com",
+        "occurred_at": 1760000000,
+        "outcome": outcome,
+        "diagnostic": diagnostic,
+        "permanent": permanent,
+    }
+    [(_, event)] = classify(Report("normalized", "acme", told))
+    assert isinstance(event, DeliveryEvent)
+    return event
+
+
+@pytest.mark.parametrize("outcome", ["bounced", "blocked"])
+@pytest.mark.parametrize("permanent", [True, False, None], ids=["hard", "soft", "unflagged"])
+@pytest.mark.parametrize("diagnostic", NOT_THE_CONTACTS_FAULT)
+def test_it_is_ignored(diagnostic, permanent, outcome):
+    event = classified(diagnostic, permanent, outcome)
+    assert (event.status, event.effect) == (None, "ignore"), event.rule
+
+
+@pytest.mark.parametrize(("related_to", "error"), [("recipient", "user unknown"), ("domain", "invalid domain")])
+@pytest.mark.parametrize("diagnostic", [reply for reply in NOT_THE_CONTACTS_FAULT if re.search(r" [45]\.7\.", reply)])
+def test_a_policy_code_outranks_the_category_and_the_hard_flag(diagnostic, related_to, error):
+    told = {"event": "bounce", "time": 1760000000, "email": "jane@example.com", "hard_bounce": True}
+    told |= {"error_related_to": related_to, "error": error, "comment": diagnostic}
+    [(_, event)] = classify(Report("mailjet", "acme", told))
+    assert (event.status, event.effect) == (None, "ignore"), event.rule
+
+
+@pytest.mark.parametrize("diagnostic", THE_CONTACTS_FAULT)
+def test_a_policy_code_does_not_hide_that_the_user_is_unknown(diagnostic):
+    assert classified(diagnostic, permanent=True).status == "User unknown"
