@@ -19,10 +19,14 @@ def make_classify_agent(out: Publisher, contact_key: ContactKeys, meter: Meter) 
             meter.count("rejected", label=report.reason)
             return [dead_letter(record, report, None)]
         found = []
+        dead: set[int | None] = set()
         for element, event in classify(report, record.timestamp):
             if isinstance(event, Rejected):
-                meter.count("rejected", label=event.reason)
-                found.append(dead_letter(record, event, element))
+                # One dead letter for an element, however many of its recipients can't be read.
+                if element not in dead:
+                    meter.count("rejected", label=event.reason)
+                    found.append(dead_letter(record, event, element))
+                dead.add(element)
             else:
                 key = contact_key(event.recipient).encode()
                 found.append(Outgoing("delivery-events", key, encode(event)))
