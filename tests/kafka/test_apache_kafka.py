@@ -128,3 +128,8 @@ def test_nothing_is_left_after_the_parent_was_killed(how: signal.Signals, tmp_pa
     while not all(map(port_free, ports)):
         assert time.monotonic() < deadline, "a server outlived its parent"
         time.sleep(0.02)
+
+
+async def test_the_redis_that_operators_are_told_to_run_evicts_nothing() -> None:
+    async with DebianRedis(append_only=True) as server, Redis.from_url(server.url) as redis:
+        assert (await redis.config_get("maxmemory-policy"))["maxmemory-policy"] == "noeviction"
