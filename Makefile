@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-kafka check lint types audit lock clean
+.PHONY: help setup demo test test-pure test-kafka bench check lint types audit lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +32,9 @@ test-pure: $(STAMP) ## Run the tests that start no server
 
 test-kafka: $(STAMP) ## Run the tests of the servers against Apache Kafka and Debian's Redis
 	$(BIN)/python -m pytest --stack=apache tests/embedded tests/kafka
+
+bench: $(STAMP) ## Measure how many reports a second, as JSON
+	$(BIN)/python -m tests.bench.throughput
 
 check: lint types audit test ## Run everything CI runs but test-kafka
 

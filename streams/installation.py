@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 from contextlib import suppress
-from typing import Final
+from typing import Final, cast
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -33,7 +33,7 @@ return 1
 
 
 class Disagreement(Exception):
-    """This worker may not join the others; the message says what differs and what to do."""
+    """A worker may not join the others; the message says what differs and what to do."""
 
 
 async def check_secret(settings: Settings) -> None:
@@ -69,13 +69,13 @@ async def _first(settings: Settings, topic: str) -> bytes | None:
         if (await consumer.end_offsets([place]))[place] == 0:
             return None
         await consumer.seek_to_beginning(place)
-        return (await consumer.getone()).value
+        return cast("bytes", (await consumer.getone()).value)
     finally:
         await consumer.stop()
 
 
 class Presence:
-    """This worker among the workers of its group, so that none joins with another policy."""
+    """One worker among the workers of its group, so that none joins with another policy."""
 
     def __init__(self, settings: Settings) -> None:
         """Take where Redis is and what our policy is; nothing is opened before `join`."""
@@ -112,5 +112,5 @@ class Presence:
         await self._redis.aclose()
 
     async def _seen(self) -> bool:
-        arguments = [self._policy, self._name, round(ABSENT_SECONDS)]
+        arguments: list[str | int] = [self._policy, self._name, round(ABSENT_SECONDS)]
         return bool(await self._script(keys=[self._key], args=arguments))

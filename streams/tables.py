@@ -7,11 +7,10 @@ from typing import Any, Final, TypeVar
 
 import faust
 import structlog
-from aiokafka.partitioner import murmur2
 from redis import exceptions
 
 from agents.suppress.cells import Cells
-from streams.publisher import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, KafkaPublisher
+from streams.publisher import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, KafkaPublisher, partition_of
 from streams.redis_store import RedisStore
 
 CONTACTS: Final = "contacts"
@@ -27,11 +26,6 @@ _T = TypeVar("_T")
 _log = structlog.get_logger()
 
 
-def partition_of(contact_key: str, partitions: int) -> int:
-    """Give the partition of a contact key as Java clients do: murmur2, made positive, modulo their number."""
-    return int((murmur2(contact_key.encode()) & 0x7FFFFFFF) % partitions)
-
-
 def make_contacts(app: faust.App, partitions: int) -> Any:
     """Declare the table of contacts: tumbling windows of one day of event time, values as the agents wrote them.
 
@@ -41,7 +35,7 @@ def make_contacts(app: faust.App, partitions: int) -> Any:
         CONTACTS,
         partitions=partitions,
         schema=faust.Schema(key_type=str, value_type=bytes, key_serializer="json", value_serializer="raw"),
-        options={"partition_of": lambda contact: partition_of(contact.split("\x1f")[1], partitions)},
+        options={"partition_of": lambda contact: partition_of(contact.split("\x1f")[1].encode(), partitions)},
     )
     return table.tumbling(timedelta(days=1))
 

@@ -1,7 +1,7 @@
 """The transport hands chunks of a partition to agents, and commits what is acknowledged, never past anything else."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import faust
@@ -45,7 +45,9 @@ async def _filled_topic(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def _running(settings: Settings, topic: str, seen: list[FaustBatch], crashes: list[BaseException], raises: int):
+async def _running(
+    settings: Settings, topic: str, seen: list[FaustBatch], crashes: list[BaseException], raises: int
+) -> AsyncIterator[faust.App]:
     """Run an app whose agent collects batches, acknowledges none, and raises at the batch numbered `raises`."""
 
     async def collect(batches: AsyncIterator[FaustBatch]) -> None:
@@ -64,7 +66,7 @@ async def _running(settings: Settings, topic: str, seen: list[FaustBatch], crash
         await app.stop()
 
 
-async def _until(condition) -> None:
+async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():
             await asyncio.sleep(0.05)

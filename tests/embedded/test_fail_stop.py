@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 from agents.suppress.identity import contact_keys
 from streams.dev import RunningWorker, run_workers
 from streams.dev_stack import Endpoints
+from streams.publisher import partition_of
 from streams.settings import DEV_SECRET
-from streams.tables import partition_of
 from tests.support.conformance import standing
 from tests.support.topics_io import PARTITIONS, PATIENCE_SECONDS, topics_of
 
@@ -32,9 +32,9 @@ async def _ended(worker: RunningWorker) -> int:
 async def test_a_state_nobody_can_read_stops_the_worker_and_its_event_is_decided_after_the_repair(
     stack: Endpoints, prefix: str
 ) -> None:
-    """Story: somebody wrote nonsense into Redis where Jane's state lies; her complaint comes; an operator repairs it."""
+    """Story: somebody wrote nonsense into Redis where Jane's state lies; she complains; it is repaired."""
     contact_key = contact_keys(DEV_SECRET)(JANE)
-    state = f"{prefix}bounceline:{{contacts:{partition_of(contact_key, PARTITIONS)}}}:acme\x1f{contact_key}"
+    state = f"{prefix}bounceline:{{contacts:{partition_of(contact_key.encode(), PARTITIONS)}}}:acme\x1f{contact_key}"
     async with topics_of(stack, prefix) as topics, Redis.from_url(stack.redis) as redis:
         async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix) as workers:
             await redis.hset(state, ONE_DAY, "nonsense")

@@ -12,12 +12,13 @@ from redis.asyncio import Redis
 from agents.suppress.cells import STANDING
 from streams.app import make_app
 from streams.dev_stack import Endpoints
+from streams.publisher import partition_of
 from streams.redis_store import Fenced, RedisStore
 from streams.settings import from_environment
-from streams.tables import CHANGELOG, make_contacts, partition_of
+from streams.tables import CHANGELOG, make_contacts
 
 CONTACT = "acme\x1f" + "ab" * 32
-PARTITION = partition_of("ab" * 32, 8)
+PARTITION = partition_of(b"ab" * 32, 8)
 DAY = 20_000
 
 
@@ -80,9 +81,7 @@ async def test_a_former_owner_can_not_write(table: Any, settings: Any) -> None:
     await successor.close()
 
 
-async def test_every_key_begins_with_the_prefix_and_holds_no_address(
-    table: Any, prefix: str, stack: Endpoints
-) -> None:
+async def test_every_key_begins_with_the_prefix_and_holds_no_address(table: Any, prefix: str, stack: Endpoints) -> None:
     await table.table.data.write_many(PARTITION, {CONTACT: {DAY: b"[1]"}}, 1)
     async with Redis.from_url(stack.redis) as redis:
         keys = [key.decode() async for key in redis.scan_iter(f"{prefix}*")]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any, Final
 
 import orjson
@@ -11,8 +12,8 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from agents.suppress.identity import contact_keys
 from streams.dev_stack import Endpoints
+from streams.publisher import partition_of
 from streams.settings import DEV_SECRET
-from streams.tables import partition_of
 
 PARTITIONS: Final = 8
 PATIENCE_SECONDS: Final = 60.0  # the whole pipeline takes a second; a rebalance on a busy machine takes ten
@@ -55,10 +56,11 @@ class Topics:
         waiting = set()
         for source in range(PARTITIONS):
             for target in range(PARTITIONS):
-                number = 0
-                while partition_of(contact_key(_sentinel(self._barriers, source, number)), PARTITIONS) != target:
-                    number += 1
-                recipient = _sentinel(self._barriers, source, number)
+                recipient = next(
+                    name
+                    for name in (f"b{self._barriers}-{source}-{number}@example.com" for number in count())
+                    if partition_of(contact_key(name).encode(), PARTITIONS) == target
+                )
                 waiting.add(recipient)
                 await self.publish([_complaint(recipient)], [None], source)
         async with self._reader("suppressions") as reader:
@@ -82,10 +84,6 @@ class Topics:
             yield reader
         finally:
             await reader.stop()
-
-
-def _sentinel(barrier: int, source: int, number: int) -> str:
-    return f"b{barrier}-{source}-{number}@example.com"
 
 
 def _complaint(recipient: str) -> bytes:
