@@ -63,9 +63,16 @@ def _decode(decoder: "msgspec.json.Decoder[T]", value: bytes | None) -> T | Reje
     try:
         return decoder.decode(value or b"")
     except msgspec.ValidationError as error:
-        return Rejected("wrong-type", str(error))
+        return Rejected("wrong-type", _without_content(str(error)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Rejected("not-json", f"not UTF-8 JSON: {type(error).__name__}")
+
+
+def _without_content(message: str) -> str:
+    """Give what msgspec says, without the value it quotes where one of a closed list was expected."""
+    if not message.startswith("Invalid enum value"):
+        return message
+    return f"Invalid enum value{message[message.rfind(' - at `$') :]}"
 
 
 def encode(value: msgspec.Struct) -> bytes:

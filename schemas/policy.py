@@ -127,9 +127,11 @@ def parse_policy(text: str) -> Policy:
     except tomllib.TOMLDecodeError as error:
         raise PolicyInvalid(f"the policy is not TOML: {error}") from error
     overrides = table.pop("tenants", {})
-    if not isinstance(overrides, dict) or not all(isinstance(own, dict) for own in overrides.values()):
+    if not isinstance(overrides, dict):
         raise PolicyInvalid(f"line {_line_of(text, ['tenants'])}: tenants is a table of tables")
-    for name in overrides:
+    for name, own in overrides.items():
+        if not isinstance(own, dict):
+            raise PolicyInvalid(f"line {_line_of(text, ['tenants', name])}: tenants.{name!r} is not a table")
         if isinstance(refused := check_tenant(name), Rejected):
             raise PolicyInvalid(f"line {_line_of(text, ['tenants', name])}: tenants.{name!r}: {refused.detail}")
     default = _effective(text, [], table)

@@ -56,8 +56,9 @@ def to_report(value: object) -> Report | Rejected:
     if not isinstance(payload, (dict, list, str)):
         return Rejected("wrong-type", "payload is not an object, an array or text")
     received_at = value.get("received_at")
-    if received_at is not None and received_at != "":
-        received_at = parse_time(received_at)
-        if isinstance(received_at, Rejected):
-            return Rejected("bad-time", f"received_at: {received_at.detail}")
-    return Report(provider, tenant, payload, received_at or None)
+    if received_at is None or received_at == "":
+        return Report(provider, tenant, payload)
+    received_at = parse_time(received_at)
+    if isinstance(received_at, Rejected):
+        return Rejected("bad-time", f"received_at: {received_at.detail}")
+    return Report(provider, tenant, payload, received_at)

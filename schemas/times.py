@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 
 from schemas.rejected import Rejected
@@ -17,8 +18,11 @@ _MILLISECONDS_FROM: Final = 1e11
 # Years 1970 to 9999: what RFC 3339 can write with four digits and a positive epoch.
 _MAX_MS: Final = 253_402_300_799_999
 
+# Hours, minutes and offsets are bounded here, because Python's own parser is laxer, and otherwise in each version.
 _RFC3339: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s?([Zz]|[+-]\d\d:?\d\d)", re.ASCII
+    r"(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):[0-5]\d):([0-5]\d|60)(?:\.(\d{1,9}))?"
+    r"\s?([Zz]|[+-](?:[01]\d|2[0-3]):?[0-5]\d)",
+    re.ASCII,
 )
 _NUMBER: Final = re.compile(r"\d{1,16}(\.\d{1,9})?", re.ASCII)
 _DURATION: Final = re.compile(r"(\d{1,9})(ms|s|m|h|d)", re.ASCII)
@@ -57,17 +61,24 @@ def _from_epoch(value: float) -> int | Rejected:
     # `not (a <= b <= c)` also refuses NaN, which compares false with everything.
     if not 0 <= in_ms <= _MAX_MS:
         return Rejected("bad-time", "an epoch outside the years 1970 to 9999")
-    # A float of seconds carries its milliseconds only approximately (1760002000.29 * 1000 ends in .999…).
-    return round(in_ms) if isinstance(value, float) and value < _MILLISECONDS_FROM else int(in_ms)
+    if value < _MILLISECONDS_FROM and isinstance(value, float):
+        # A float of seconds carries its milliseconds only approximately (1760002000.29 * 1000 ends in .999…); its
+        # shortest decimal form is what was sent.
+        return int(Decimal(repr(value)) * 1000)
+    return int(in_ms)
 
 
 def _from_rfc3339(found: re.Match[str]) -> int | Rejected:
-    date, clock, fraction, zone = found.groups()
+    date, minute, second, fraction, zone = found.groups()
     offset = "+00:00" if zone in "Zz" else zone
+    # A leap second (23:59:60 in UTC) has no epoch of its own: it is the first one of the next day, as POSIX counts.
+    leap = second == "60"
     try:
-        seconds = int(datetime.fromisoformat(f"{date}T{clock}{offset}").timestamp())
+        seconds = int(datetime.fromisoformat(f"{date}T{minute}:{'59' if leap else second}{offset}").timestamp()) + leap
     except (ValueError, OverflowError):
         return Rejected("bad-time", "no such day or hour")
+    if leap and seconds * SECOND % DAY:
+        return Rejected("bad-time", "a leap second that does not end a day in UTC")
     in_ms = seconds * 1000 + int((fraction or "")[:3].ljust(3, "0"))
     if not 0 <= in_ms <= _MAX_MS:
         return Rejected("bad-time", "a time outside the years 1970 to 9999")
@@ -75,8 +86,11 @@ def _from_rfc3339(found: re.Match[str]) -> int | Rejected:
 
 
 def format_time(in_ms: int) -> str:
-    """Write milliseconds since 1970 as RFC 3339 in UTC, always with three fractional digits and `Z`."""
-    seconds, rest = divmod(in_ms, 1000)
+    """Write milliseconds since 1970 as RFC 3339 in UTC, always with three fractional digits and `Z`.
+
+    What lies after the year 9999, such as the end of a pre-block of its last days, is written as its last millisecond.
+    """
+    seconds, rest = divmod(min(in_ms, _MAX_MS), 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
 
 

@@ -41,13 +41,16 @@ def parse_catalogue(text: str) -> Mapping[str, Topic]:
     """Read a catalogue from TOML text, by topic name.
 
     Raises:
-        ValueError: Not TOML, an unknown or missing key, a name twice, or a retention that does not go with the cleanup.
+        ValueError: Not TOML, an unknown or missing key, a name twice, or a retention that is none or does not go
+            with the cleanup.
 
     """
     topics = msgspec.convert(tomllib.loads(text), _Catalogue).topic
     for topic in topics:
         if ("delete" in topic.cleanup) != (topic.retention is not None):
             raise ValueError(f"topic {topic.name}: retention goes with cleanup `delete`, and only with it")
+        if topic.retention is not None:
+            parse_duration(topic.retention)
     catalogue = {topic.name: topic for topic in topics}
     if len(catalogue) != len(topics):
         raise ValueError("a topic name stands twice")

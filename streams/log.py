@@ -3,24 +3,42 @@
 import logging
 import re
 import sys
+from types import TracebackType
 from typing import Any, Final
 
 import structlog
 
-# What a library quotes from a record may hold an address; nothing else with an at sign belongs in a log.
-_ADDRESS: Final = re.compile(r"[^\s\"'<>@]+@[^\s\"'<>@]+\.[^\s\"'<>@]+")
+# What a library quotes from a record may hold an address; nothing else with an at sign belongs in a log. Rather cut too
+# much than too little: what is written up to a word's at sign (in URLs %40), and what stands after it. A word is tried
+# from its beginning alone, so that long ones take no time.
+_ADDRESS: Final = re.compile(
+    r"""(?:"[^"\n]*"|(?<![^\s"<>@])[^\s"<>@]+)(?:@|%40)[^\s"'<>@]+""",
+)
 
 
 def _without_addresses(_logger: Any, _method: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {name: _cut(value) for name, value in fields.items()}
+    # structlog's own entries (`_record`, `_from_structlog`) are on their way to ProcessorFormatter, not to the log.
+    return {_cut(name): value if name.startswith("_") else _cut(value) for name, value in fields.items()}
 
 
 def _cut(value: Any) -> Any:
-    return _ADDRESS.sub("<address>", value) if isinstance(value, str) else value
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case dict():
+            return {_cut(name): _cut(within) for name, within in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_cut(within) for within in value]
+        case _:
+            return _ADDRESS.sub("<address>", value if isinstance(value, str) else repr(value))
+
+
+def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    structlog.get_logger().critical("unexpected", exc_info=(kind, error, trace))
 
 
 def set_up(level: str) -> None:
-    """Send our own and all libraries' logs to stderr, from `level` on."""
+    """Send our own and all libraries' logs to stderr, from `level` on; warnings and uncaught exceptions too."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -40,6 +58,8 @@ def set_up(level: str) -> None:
             foreign_pre_chain=shared,
         )
     )
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _unexpected
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -1,8 +1,11 @@
 """Settings: read once from the environment, frozen, with units in the names. No secret shows in `repr`."""
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from schemas.policy import Policy, PolicyInvalid, parse_policy
 from schemas.times import parse_duration
@@ -20,6 +23,11 @@ KNOWN = (
     "BOUNCELINE_SESSION_TIMEOUT",
     "BOUNCELINE_LOG_LEVEL",
 )
+
+LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+
+_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,200}", re.ASCII)  # a topic's name has up to 249 of these
+_REDIS: Final = ("redis://", "rediss://")
 
 
 class SettingsInvalid(ValueError):
@@ -68,19 +76,30 @@ def from_environment(environ: Mapping[str, str], default_secret: bytes | None = 
     """
     if unknown := sorted(name for name in environ if name.startswith("BOUNCELINE_") and name not in KNOWN):
         raise SettingsInvalid(f"{unknown[0]} is not a setting of bounceline; it knows {', '.join(KNOWN)}")
-    seconds = environ.get("BOUNCELINE_SESSION_TIMEOUT", "10s")
+    redis = environ.get("BOUNCELINE_REDIS") or "redis://127.0.0.1:6379/0"
+    if not redis.startswith(_REDIS):  # not shown: it may hold a password
+        raise SettingsInvalid(f"BOUNCELINE_REDIS is not a URL that begins with {' or '.join(_REDIS)}")
+    prefix = environ.get("BOUNCELINE_TOPIC_PREFIX", "")
+    if not _PREFIX.fullmatch(prefix):
+        raise SettingsInvalid(f"BOUNCELINE_TOPIC_PREFIX {prefix!r} is not up to 200 of A-Z a-z 0-9 . _ -")
+    seconds = environ.get("BOUNCELINE_SESSION_TIMEOUT") or "10s"
     try:
         session_timeout = parse_duration(seconds) / 1000
     except ValueError as error:
         raise SettingsInvalid(f"BOUNCELINE_SESSION_TIMEOUT: {error}") from error
+    if not session_timeout:
+        raise SettingsInvalid("BOUNCELINE_SESSION_TIMEOUT is no time at all")
+    log_level = environ.get("BOUNCELINE_LOG_LEVEL") or "info"
+    if log_level.lower() not in LOG_LEVELS:
+        raise SettingsInvalid(f"BOUNCELINE_LOG_LEVEL {log_level!r} is none of {', '.join(LOG_LEVELS)}")
     return Settings(
         kafka=environ.get("BOUNCELINE_KAFKA") or "127.0.0.1:9092",
-        redis=environ.get("BOUNCELINE_REDIS") or "redis://127.0.0.1:6379/0",
-        topic_prefix=environ.get("BOUNCELINE_TOPIC_PREFIX", ""),
+        redis=redis,
+        topic_prefix=prefix,
         contact_secret=_secret(environ.get("BOUNCELINE_CONTACT_SECRET", ""), default_secret),
         policy=read_policy(environ.get("BOUNCELINE_POLICY") or None),
         session_timeout_seconds=session_timeout,
-        log_level=environ.get("BOUNCELINE_LOG_LEVEL", "info").upper(),
+        log_level=log_level.upper(),
     )
 
 
@@ -95,14 +114,17 @@ def read_policy(path: str | None) -> Policy:
         return parse_policy("")
     try:
         return parse_policy(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsInvalid(f"the policy {path} can't be read: {error}") from error
+    except OSError as error:
+        raise SettingsInvalid(f"the policy {path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsInvalid(f"the policy {path} is not UTF-8") from error
     except PolicyInvalid as error:
         raise SettingsInvalid(f"{path}: {error}") from error
 
 
 def _secret(value: str, default: bytes | None) -> bytes:
-    """Take a secret as value, or from the file that the value names."""
+    """Take a secret as value, or from the file that the value names; space around it is not part of it."""
+    value = value.strip()
     if not value:
         if default is None:
             raise SettingsInvalid(
@@ -114,7 +136,15 @@ def _secret(value: str, default: bytes | None) -> bytes:
         is_file = path.is_file()
     except OSError:  # a secret may be longer than a file name can be
         is_file = False
-    secret = path.read_bytes().strip() if is_file else value.encode()
+    if not is_file:
+        # A file that is not mounted must not pass for a secret: every contact would get another key.
+        if path.is_absolute():
+            raise SettingsInvalid("BOUNCELINE_CONTACT_SECRET begins with / but names no file; a secret itself may not")
+        return os.fsencode(value)
+    try:
+        secret = path.read_bytes().strip()
+    except OSError as error:
+        raise SettingsInvalid(f"BOUNCELINE_CONTACT_SECRET: {path} can't be read: {error.strerror}") from error
     if not secret:
         raise SettingsInvalid(f"BOUNCELINE_CONTACT_SECRET names {path}, which is empty")
     return secret

@@ -1,18 +1,30 @@
 """Commands over files: what reports mean, and what they would lead to. No broker, no Redis."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
+
+from cyclopts import Parameter
 
 from streams.replay import classify_lines
 from streams.replay import replay as replay_lines
 from streams.settings import read_policy
 
 
-def classify(file: Path | None = None, /) -> None:
+def _no_option(_type: object, file: Path | None) -> None:
+    if file is not None and str(file).startswith("-") and str(file) != "-":
+        raise ValueError(f"There is no such option; a file of this name is ./{file}.")
+
+
+File = Annotated[Path | None, Parameter(allow_leading_hyphen=True, validator=_no_option)]
+"""A file to read; `-`, which would pass for an option, is standard input."""
+
+
+def classify(file: File = None, /) -> None:
     """Show what reports mean: report envelopes in, classified delivery events out, one JSON object a line.
 
     An element that can't be read gives {"rejected": reason, "detail": …, "line": n} in its place.
@@ -20,7 +32,7 @@ def classify(file: Path | None = None, /) -> None:
     Parameters
     ----------
     file
-        Report envelopes, one a line; standard input if left out.
+        Report envelopes, one a line; standard input if left out or -.
 
     """
     with _lines(file) as lines:
@@ -28,13 +40,13 @@ def classify(file: Path | None = None, /) -> None:
             _print(line)
 
 
-def replay(file: Path | None = None, /, *, policy: str | None = None, rejected: Path | None = None) -> None:
+def replay(file: File = None, /, *, policy: str | None = None, rejected: Path | None = None) -> None:
     """Show what reports lead to: report envelopes in, suppression records out, one per change, in file order.
 
     Parameters
     ----------
     file
-        Report envelopes, one a line; standard input if left out.
+        Report envelopes, one a line; standard input if left out or -.
     policy
         Policy file to decide by; the built-in policy if left out.
     rejected
@@ -48,12 +60,19 @@ def replay(file: Path | None = None, /, *, policy: str | None = None, rejected: 
 
 @contextmanager
 def _lines(file: Path | None) -> Iterator[BinaryIO]:
-    if file is None or str(file) == "-":
-        yield sys.stdin.buffer
-    else:
-        with file.open("rb") as lines:
-            yield lines
-    sys.stdout.buffer.flush()
+    # Ctrl-C ends us at once, as it does every filter: asyncio would keep it until `replay` waits, which it never does.
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        if file is not None and str(file) != "-":
+            with file.open("rb") as lines:
+                yield lines
+        elif sys.stdin is not None:
+            yield sys.stdin.buffer
+        else:
+            raise OSError("standard input is closed")
+        sys.stdout.buffer.flush()
+    finally:
+        signal.signal(signal.SIGINT, interrupted)
 
 
 @contextmanager
@@ -69,11 +88,9 @@ def _sink(file: Path | None) -> Iterator[Callable[[bytes], None]]:
         counted[0] += 1
 
     yield count
-    if counted[0]:
-        print(
-            f"bounceline: {counted[0]} elements could not be read; --rejected FILE shows them",
-            file=sys.stderr,
-        )
+    if number := counted[0]:
+        elements = "element" if number == 1 else "elements"
+        print(f"bounceline: {number} {elements} could not be read; --rejected FILE shows them", file=sys.stderr)
 
 
 def _print(line: bytes) -> None:

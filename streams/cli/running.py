@@ -3,12 +3,13 @@
 import asyncio
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt
+from cyclopts.validators import Number
 
 from streams import log
 from streams.dev import run_dev
@@ -16,10 +17,10 @@ from streams.settings import from_environment
 from streams.topics import ensure_topics
 from streams.worker import Worker, WorkerFailed, check_packages
 
-Port = Annotated[int, Parameter(help="A port of 127.0.0.1; 0 takes any free one.")]
+Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))]
 
 
-def worker(*, http_port: int | None = None) -> None:
+def worker(*, http_port: Port | None = None) -> None:
     """Run one worker against BOUNCELINE_KAFKA and BOUNCELINE_REDIS until SIGTERM or Ctrl-C.
 
     As many workers as topics have partitions may share the load. Missing topics are made.
@@ -35,15 +36,16 @@ def worker(*, http_port: int | None = None) -> None:
     log.set_up(settings.log_level)
 
     async def run() -> None:
-        await Worker(settings, http_port).run()
+        try:
+            await Worker(settings, http_port).run()
+        except WorkerFailed:
+            # The batch that failed is not committed and can't be finished: leave without waiting for it. From inside
+            # the loop, since `asyncio.run` would wait for all tasks to end.
+            structlog.get_logger().critical("worker-failed", exc_info=True)
+            sys.stderr.flush()
+            os._exit(1)
 
-    try:
-        asyncio.run(run())
-    except WorkerFailed:
-        # The batch that failed is not committed and can't be finished: leave without waiting for it.
-        traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(1)
+    asyncio.run(run())
 
 
 def topics() -> None:
@@ -57,9 +59,9 @@ def topics() -> None:
 def dev(
     *,
     workers: NonNegativeInt = 1,
-    kafka_port: int = 0,
-    redis_port: int = 0,
-    http_port: int = 0,
+    kafka_port: Port = 0,
+    redis_port: Port = 0,
+    http_port: Port = 0,
     ready_file: Path | None = None,
 ) -> None:
     """Run broker, Redis and workers on this machine until Ctrl-C, which forgets everything.
