@@ -10,6 +10,8 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.partitioner import murmur2
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
 
 from agents.ports import Outgoing
 from streams.settings import Settings
@@ -75,12 +77,14 @@ class KafkaPublisher:
             by_place.setdefault((topic, number), []).append((key, value, headers))
         await asyncio.gather(*(self._write(*place, records) for place, records in by_place.items()))
 
-    async def publish_to(self, topic: str, partition: int, records: Iterable[tuple[bytes, bytes | None]]) -> int:
-        """Write key and value pairs to one partition of a topic of ours, in order.
+    async def publish_to(
+        self, topic: str, partition: int, records: Iterable[tuple[bytes, bytes | None]], headers: _Headers
+    ) -> int:
+        """Write key and value pairs to one partition of a topic of ours, in order, all with the same headers.
 
         Returns the offset of the last one; -1 where there is none.
         """
-        return await self._write(topic, partition, [(key, value, ()) for key, value in records])
+        return await self._write(topic, partition, [(key, value, headers) for key, value in records])
 
     async def _partitions(self, topic: str) -> int:
         return len(await self._producer.partitions_for(self._settings.topic(topic)))
@@ -90,7 +94,7 @@ class KafkaPublisher:
         name, last = self._settings.topic(topic), -1
         while records:
             # Built by the batch, since a record by itself costs the producer five times as much.
-            batch = self._producer.create_batch()
+            batch = self._batch_for(records[0])
             taken = 0
             for key, value, headers in records:
                 if batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
@@ -99,6 +103,15 @@ class KafkaPublisher:
             base = await self._patiently(name, partition, batch, records[:taken])
             last, records = base + taken - 1, records[taken:]
         return last
+
+    def _batch_for(self, record: _Record) -> Any:
+        """Make a batch to begin with a record; compressed if that alone is large.
+
+        A compressed report may be far larger than its topic's limit says, and its dead letter has to fit too.
+        """
+        if len(record[1] or b"") <= MAX_BATCH_BYTES:
+            return self._producer.create_batch()
+        return BatchBuilder(MAX_BATCH_BYTES, DefaultRecordBatch.CODEC_GZIP)
 
     async def _patiently(self, name: str, partition: int, batch: Any, records: list[_Record]) -> int:
         """Send a batch until the broker has it, built anew for each try; give the offset of its first record."""
@@ -113,6 +126,6 @@ class KafkaPublisher:
                 _log.warning("publish-retry", topic=name, error=type(error).__name__, pause_seconds=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            batch = self._producer.create_batch()
+            batch = self._batch_for(records[0])
             for key, value, headers in records:
                 batch.append(key=key, value=value, timestamp=None, headers=list(headers))

@@ -1,18 +1,20 @@
-"""A Faust table store in Redis: one hash per contact, one field per window, the changelog offset beside them.
+"""A Faust table store in Redis: one hash per contact, one field per window, the bookkeeping beside them.
 
 Faust has no Redis store; this one is registered for `redis://` and `rediss://` in the entry-point group `faust.stores`.
 All keys of a partition share a hash tag, so that values and bookkeeping change together, on a cluster too:
 
-    <app id>:{<table>:<partition>}            hash: `off` changelog offset applied, `fence` owner's number
+    <app id>:{<table>:<partition>}            hash: `fence` the owner's number, `off` changelog offset applied
     <app id>:{<table>:<partition>}:<key>      hash: window number -> value
 
-Reads and writes of a batch are one round trip each. A write carries the fence taken when the partition was assigned; an
-owner of before is refused. Ordinary table access (`table[key].current()`) works too, one blocking round trip each: for
-web views and tests.
+Redis is a cache of the changelog, never the truth. Every read and every write of a batch compares the bookkeeping with
+what this worker left there: a newer fence means that the partition has another owner (`Fenced`), anything else that
+differs, that Redis was flushed, rolled back or replaced (`StateLost`). Reads and writes are one round trip each.
+
+Ordinary table access (`table[key].current()`) works too, one blocking round trip each: for web views and tests.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 import orjson
@@ -27,26 +29,66 @@ Windows = Mapping[int, bytes]
 Changes = Mapping[int, bytes | None]
 """Window number -> new value, None to delete it."""
 
-# ARGV: fence, changelog offset, then per key: [key, [field, value, …], [field to delete, …]] in one MessagePack value,
-# because one packed argument costs the client a tenth of a thousand single ones.
-_WRITE: Final = """
-if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return 0 end
-for _, change in ipairs(cmsgpack.unpack(ARGV[3])) do
-  local key = KEYS[1] .. ':' .. change[1]
-  if #change[2] > 0 then redis.call('HSET', key, unpack(change[2])) end
-  if #change[3] > 0 then redis.call('HDEL', key, unpack(change[3])) end
+RECOVERED: Final = 2**62
+"""The offset that Faust is told is restored: beyond any there is, since `streams.changelog` restores and not Faust."""
+
+# One packed argument costs the client a tenth of a thousand single ones.
+_APPLY: Final = """
+local function apply(packed)
+  for _, change in ipairs(cmsgpack.unpack(packed)) do
+    local key = KEYS[1] .. ':' .. change[1]
+    if #change[2] > 0 then redis.call('HSET', key, unpack(change[2])) end
+    if #change[3] > 0 then redis.call('HDEL', key, unpack(change[3])) end
+  end
 end
-redis.call('HSET', KEYS[1], 'off', ARGV[2])
+local fence, off = unpack(redis.call('HMGET', KEYS[1], 'fence', 'off'))
+"""
+
+# ARGV: fence, changes, changelog offset they reach, the one expected to be there. 1 written, 0 fenced, -1 lost.
+_WRITE: Final = (
+    _APPLY
+    + """
+if not fence or not off then return -1 end
+if tonumber(fence) > tonumber(ARGV[1]) then return 0 end
+if fence ~= ARGV[1] then return -1 end
+if off == ARGV[3] then return 1 end -- a repeat of this very write, whose answer was lost
+if off ~= ARGV[4] then return -1 end
+apply(ARGV[2])
+redis.call('HSET', KEYS[1], 'off', ARGV[3])
 return 1
 """
+)
+
+# ARGV: fence, changes, changelog offset they reach, or '' for not yet. Takes the fence unless a newer one is there.
+_RESTORE: Final = (
+    _APPLY
+    + """
+if fence and tonumber(fence) > tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'fence', ARGV[1])
+apply(ARGV[2])
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'off', ARGV[3]) end
+return 1
+"""
+)
 
 
 class Fenced(Exception):
     """Another worker owns the partition now: what we were about to write is its business."""
 
 
+class StateLost(Exception):
+    """Redis does not hold what we left there: it was flushed, rolled back or replaced."""
+
+
+class Owned(NamedTuple):
+    """How a partition stands in Redis: the fence it is held by, and the changelog offset it is at."""
+
+    fence: int
+    offset: int
+
+
 class RedisStore(SerializedStore[Any, Any]):
-    """Table storage in Redis. `url` is where; the table's options may hold `partition_of`, key -> partition."""
+    """Table storage in Redis. `url` is where; the table's options hold `partition_of`, key -> partition."""
 
     def __init__(self, url: Any, app: Any, table: Any, **kwargs: Any) -> None:
         """Open clients lazily: connections are made at the first command."""
@@ -54,104 +96,139 @@ class RedisStore(SerializedStore[Any, Any]):
         self._redis = Redis.from_url(str(url))
         self._async = AsyncRedis.from_url(str(url))
         self._write = self._async.register_script(_WRITE)
-        self._fences: dict[int, int] = {}
+        self._restore = self._async.register_script(_RESTORE)
+        self._owned: dict[int, Owned] = {}
         self._partition_of: Callable[[str], int] = (self.options or {})["partition_of"]
         self._seconds = round(table.window.size)
 
     # -- a batch at a time -------------------------------------------------------------------------------------
 
+    def owned(self, partition: int) -> Owned | None:
+        """Give what we know of a partition that is restored and ours, None while it is not."""
+        return self._owned.get(partition)
+
     async def read_many(self, partition: int, keys: Sequence[str]) -> list[dict[int, bytes]]:
-        """Give the windows of every key, in the order asked, in one round trip."""
-        if not keys:
-            return []
+        """Give the windows of every key, in the order asked, in one round trip.
+
+        Raises:
+            Fenced: Another worker has taken the partition.
+            StateLost: What was read can't be trusted.
+
+        """
+        ours = self._owned[partition]
         pipeline = self._async.pipeline(transaction=False)
         for key in keys:
             pipeline.hgetall(self._key(partition, key))
-        return [{int(field): value for field, value in found.items()} for found in await pipeline.execute()]
+        # Last, so that a flush amid the reads is seen: it takes the bookkeeping with it.
+        pipeline.hmget(self._meta(partition), "fence", "off")
+        *found, (fence, offset) = await pipeline.execute()
+        if fence is not None and int(fence) > ours.fence:
+            raise Fenced(f"partition {partition} of table {self.table_name} has another owner now")
+        if fence is None or offset is None or Owned(int(fence), int(offset)) != ours:
+            raise self._lost(partition)
+        return [{int(field): value for field, value in windows.items()} for windows in found]
 
     async def write_many(self, partition: int, changes: Mapping[str, Changes], offset: int) -> None:
-        """Write changed windows and the changelog offset they stand at, all or nothing, in one round trip.
+        """Write changed windows and the changelog offset they reach, all or nothing, in one round trip.
 
         Values are UTF-8 (ours are JSON): the MessagePack reader in Redis' Lua knows text, not bytes.
 
         Raises:
-            Fenced: Another worker has been given the partition since we were.
+            Fenced: Another worker has taken the partition.
+            StateLost: Redis is not what it was when this was read; nothing is written.
 
         """
-        packed = [
-            [
-                key,
-                [part for field, value in own.items() if value is not None for part in (str(field), value.decode())],
-                [str(field) for field, value in own.items() if value is None],
-            ]
-            for key, own in changes.items()
-        ]
-        fence = self._fences.get(partition, 0)
-        args: list[int | bytes] = [fence, offset, msgspec.msgpack.encode(packed)]
-        if not await self._write(keys=[self._meta(partition)], args=args):
-            raise Fenced(f"partition {partition} of table {self.table_name} has another owner now")
+        ours = self._owned[partition]
+        args: list[int | bytes] = [ours.fence, _packed(changes), offset, ours.offset]
+        match await self._write(keys=[self._meta(partition)], args=args):
+            case 1:
+                self._owned[partition] = Owned(ours.fence, offset)
+            case 0:
+                raise Fenced(f"partition {partition} of table {self.table_name} has another owner now")
+            case _:
+                raise self._lost(partition)
 
-    def changelog_record(self, key: str, window: int, value: bytes | None) -> tuple[bytes, bytes | None]:
-        """Give a changelog record as Faust's own windowed tables write it: key and value."""
+    def _lost(self, partition: int) -> StateLost:
+        return StateLost(f"Redis has lost partition {partition} of table {self.table_name}")
+
+    # -- restoring a partition (`streams.changelog` drives it) -----------------------------------------------------
+
+    async def applied(self, partition: int) -> Owned | None:
+        """Give how a partition stands in Redis, None where it holds nothing whole."""
+        fence, offset = await self._async.hmget(self._meta(partition), "fence", "off")
+        return None if fence is None or offset is None else Owned(int(fence), int(offset))
+
+    async def wipe(self, partition: int) -> None:
+        """Delete all of a partition, bookkeeping first, so that half of it never passes for whole."""
+        await self._async.delete(self._meta(partition))
+        pattern = self._meta(partition).translate(_ESCAPED) + ":*"
+        found: list[bytes] = []
+        async for key in self._async.scan_iter(match=pattern, count=1_000):
+            found.append(key)
+            if len(found) >= 1_000:
+                await self._async.unlink(*found)
+                found.clear()
+        if found:
+            await self._async.unlink(*found)
+
+    async def restore(self, partition: int, fence: int, changes: Mapping[str, Changes], offset: int | None) -> None:
+        """Write restored windows; `offset` with the last of them, None before: then they do not count as whole yet.
+
+        Raises:
+            Fenced: A newer fence is there.
+
+        """
+        args: list[int | bytes | str] = [fence, _packed(changes), "" if offset is None else offset]
+        if not await self._restore(keys=[self._meta(partition)], args=args):
+            raise Fenced(f"partition {partition} of table {self.table_name} has another owner now")
+        if offset is not None:
+            self._owned[partition] = Owned(fence, offset)
+
+    def changelog_key(self, key: str, window: int) -> bytes:
+        """Give a changelog record's key as Faust's own windowed tables write it: JSON, window bounds in seconds."""
         start = float(window * self._seconds)
         # 0.1 s short of the next window: Faust's convention, part of the key.
-        return orjson.dumps([key, [start, start + self._seconds - 0.1]]), value
+        return orjson.dumps([key, [start, start + self._seconds - 0.1]])
+
+    def parse_changelog_key(self, key: bytes) -> tuple[str, int]:
+        """Take a changelog record's key apart: table key and window number."""
+        name, (start, _) = orjson.loads(key)
+        return name, int(start // self._seconds)
 
     # -- what Faust asks of a store ----------------------------------------------------------------------------
 
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
     ) -> None:
-        """Take the fence of every partition we are given, so that writes of its former owner are refused."""
+        """Let go of partitions that come or go; those that come are restored when their first batch is read."""
         topic = self.table.changelog_topic.get_topic_name()
-        for tp in newly_assigned:
+        for tp in revoked | newly_assigned:
             if tp.topic == topic:
-                self._fences[tp.partition] = await self._async.hincrby(self._meta(tp.partition), "fence", 1)
+                self._owned.pop(tp.partition, None)
 
     def persisted_offset(self, tp: TP) -> int | None:
-        """Give the changelog offset up to which Redis holds the partition, None where it holds nothing."""
-        offset = self._redis.hget(self._meta(tp.partition), "off")
-        return None if offset is None else int(cast("bytes", offset))
-
-    def apply_changelog_batch(
-        self, batch: Iterable[Any], to_key: Callable[[Any], Any], to_value: Callable[[Any], Any]
-    ) -> None:
-        """Write changelog records back during recovery, with the offset they reach."""
-        pipeline = self._redis.pipeline(transaction=True)
-        offsets: dict[int, int] = {}
-        for event in batch:
-            message = event.message
-            key, window = self._parsed(message.key)
-            if message.value is None:
-                pipeline.hdel(self._key(message.partition, key), str(window))
-            else:
-                pipeline.hset(self._key(message.partition, key), str(window), message.value)
-            offsets[message.partition] = message.offset
-        for partition, offset in offsets.items():
-            pipeline.hset(self._meta(partition), "off", offset)
-        pipeline.execute()
+        """Tell Faust that nothing is left to restore: it would need 200 us a record, and misses losses at run time."""
+        return RECOVERED
 
     def _get(self, key: bytes) -> bytes | None:
-        name, window = self._parsed(key)
+        name, window = self.parse_changelog_key(key)
         return cast("bytes | None", self._redis.hget(self._key(self._partition_of(name), name), str(window)))
 
     def _set(self, key: bytes, value: bytes | None) -> None:
-        name, window = self._parsed(key)
-        self._redis.hset(self._key(self._partition_of(name), name), str(window), value or b"")
+        raise NotImplementedError("this table is written by the batch, fenced: RedisStore.write_many")
 
     def _del(self, key: bytes) -> None:
-        name, window = self._parsed(key)
-        self._redis.hdel(self._key(self._partition_of(name), name), str(window))
+        raise NotImplementedError("this table is written by the batch, fenced: RedisStore.write_many")
 
     def _contains(self, key: bytes) -> bool:
         return self._get(key) is not None
 
     def _iteritems(self) -> Iterator[tuple[bytes, bytes]]:
-        stem = f"{self.app.conf.id}:{{{self.table_name}:"
-        for found in self._redis.scan_iter(match=stem.replace("[", "\\[") + "*}:*", count=1000):
+        pattern = f"{self.app.conf.id}:{{{self.table_name}:".translate(_ESCAPED) + "*}:*"
+        for found in self._redis.scan_iter(match=pattern, count=1_000):
             name = found.split(b"}:", 1)[1].decode()
             for window, value in cast("dict[bytes, bytes]", self._redis.hgetall(found)).items():
-                yield self.changelog_record(name, int(window), None)[0], value
+                yield self.changelog_key(name, int(window)), value
 
     def _iterkeys(self) -> Iterator[bytes]:
         return (key for key, _ in self._iteritems())
@@ -169,7 +246,7 @@ class RedisStore(SerializedStore[Any, Any]):
         """Forget nothing: `faust reset` is one worker's business, the state in Redis is everybody's."""
 
     async def backup_partition(self, *_: Any, **__: Any) -> None:
-        """Back up nothing: the changelog is the backup, Redis has its own.
+        """Back up nothing: the changelog is the backup.
 
         Raises:
             NotImplementedError: Always.
@@ -197,7 +274,20 @@ class RedisStore(SerializedStore[Any, Any]):
     def _key(self, partition: int, key: str) -> str:
         return f"{self._meta(partition)}:{key}"
 
-    def _parsed(self, key: bytes) -> tuple[str, int]:
-        """Take a table key of Faust's apart: JSON `[key, [window start, window end]]`."""
-        name, (start, _) = orjson.loads(key)
-        return name, int(start // self._seconds)
+
+_ESCAPED: Final = str.maketrans({character: f"\\{character}" for character in "*?[]\\"})
+"""What means something in a pattern of SCAN; a prefix may hold it."""
+
+
+def _packed(changes: Mapping[str, Changes]) -> bytes:
+    """Pack changes as the scripts read them: [key, [field, value, …], [field to delete, …]] each, in MessagePack."""
+    return msgspec.msgpack.encode(
+        [
+            [
+                key,
+                [part for field, value in own.items() if value is not None for part in (str(field), value.decode())],
+                [str(field) for field, value in own.items() if value is None],
+            ]
+            for key, own in changes.items()
+        ]
+    )

@@ -10,11 +10,11 @@ import structlog
 from redis import exceptions
 
 from agents.suppress.cells import Cells
-from streams.publisher import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, KafkaPublisher, partition_of
-from streams.redis_store import RedisStore
+from streams.changelog import Changelog
+from streams.publisher import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, partition_of
+from streams.redis_store import RedisStore, StateLost
 
 CONTACTS: Final = "contacts"
-CHANGELOG: Final = "bounceline-contacts-changelog"
 
 _REDIS_AWAY: Final = (
     exceptions.ConnectionError,
@@ -41,27 +41,44 @@ def make_contacts(app: faust.App, partitions: int) -> Any:
 
 
 class RedisContactTable:
-    """The windowed table as agents see it (`agents.ports.ContactTable`)."""
+    """The windowed table as agents see it (`agents.ports.ContactTable`).
 
-    def __init__(self, store: RedisStore, publisher: KafkaPublisher) -> None:
-        """Take the table's store, and where its changelog is written."""
+    A partition is taken when its first batch is read, and rebuilt when Redis turns out to have lost it. Until that is
+    done its batch waits: nothing is ever decided on a state that is not whole.
+    """
+
+    def __init__(self, store: RedisStore, changelog: Changelog) -> None:
+        """Take the table's store and its changelog."""
         self._store = store
-        self._publisher = publisher
+        self._changelog = changelog
 
     async def read(self, partition: int, contacts: Sequence[str]) -> Sequence[Cells]:
         """Give each contact's cells in one round trip."""
-        return await _patiently(lambda: self._store.read_many(partition, contacts))
+        while True:
+            owned = self._store.owned(partition)
+            if owned is None:
+                await _patiently(lambda: self._changelog.take(partition))
+            try:
+                return await _patiently(lambda: self._store.read_many(partition, contacts))
+            except StateLost:
+                await self._rebuild(partition)
 
     async def write(self, partition: int, changes: Mapping[str, Mapping[int, bytes | None]]) -> None:
         """Write the changelog, wait for the broker, then write Redis: Redis never knows more than the changelog."""
-        records = [
-            self._store.changelog_record(contact, day, cell)
-            for contact, cells in changes.items()
-            for day, cell in cells.items()
-        ]
-        if records:
-            offset = await self._publisher.publish_to(CHANGELOG, partition, records)
+        if not any(changes.values()):
+            return
+        offset = await self._changelog.write(partition, changes)
+        try:
             await _patiently(lambda: self._store.write_many(partition, changes, offset))
+        except StateLost:
+            # Lost since it was read, or a write whose answer was lost: what we meant to write is in the changelog.
+            await self._rebuild(partition)
+
+    async def _rebuild(self, partition: int) -> None:
+        owned = self._store.owned(partition)
+        if owned is None:
+            raise RuntimeError(f"partition {partition} is rebuilt before it is taken")
+        await _patiently(lambda: self._changelog.rebuild(partition, owned.fence))
 
 
 async def _patiently(command: Callable[[], Awaitable[_T]]) -> _T:

@@ -2,18 +2,15 @@
 
 import asyncio
 import signal
-from importlib import metadata
 
 import structlog
 
-import agents
-import schemas
-import streams
 from agents.classify.agent import make_classify_agent
 from agents.suppress.agent import make_suppress_agent
 from agents.suppress.identity import contact_keys
 from schemas.topics import catalogue
 from streams.app import bind, make_app
+from streams.changelog import Changelog
 from streams.installation import Presence, check_secret
 from streams.metrics import PrometheusMeter
 from streams.publisher import KafkaPublisher
@@ -27,24 +24,6 @@ _log = structlog.get_logger()
 
 class WorkerFailed(Exception):
     """The worker met something unexpected and stopped; nothing it had not finished is committed."""
-
-
-class ForeignPackage(Exception):
-    """Another distribution has put a package of our name in the way."""
-
-
-def check_packages() -> None:
-    """Refuse to run beside a distribution that ships `agents`, `schemas` or `streams` too.
-
-    Raises:
-        ForeignPackage: names the intruder. Of two such packages one silently hides the other.
-
-    """
-    owners = metadata.packages_distributions()
-    for package in (agents, schemas, streams):
-        name = package.__name__
-        if intruders := sorted(set(owners.get(name, ())) - {"bounceline"}):
-            raise ForeignPackage(f"{intruders[0]} also installs a package called {name}: give bounceline its own .venv")
 
 
 class Worker:
@@ -62,7 +41,8 @@ class Worker:
         self._web = Web(self._meter, self.is_ready, http_port)
 
         contact_key = contact_keys(settings.contact_secret)
-        contacts = RedisContactTable(self._table.table.data, self._publisher)
+        store = self._table.table.data
+        contacts = RedisContactTable(store, Changelog(settings, store, self._publisher))
         classify = make_classify_agent(self._publisher, contact_key, self._meter)
         suppress = make_suppress_agent(contacts, self._publisher, contact_key, settings.policy, self._meter)
         bind(self._app, settings.topic("esp-reports"), "classify", classify, self._on_crash)

@@ -18,6 +18,10 @@ from schemas.typology import TYPOLOGY, Outcome, Status
 CLOCK_TOLERANCE: Final = 10 * MINUTE
 """How much later than its report an event may say it happened, in ms; exactly this much is fine (SPEC 3)."""
 
+MAX_ID_LENGTH: Final = 1_000
+"""Characters of an event, message or campaign id. A Message-ID header has at most 998; the state of a contact holds up
+to 256 of them and must fit into one record."""
+
 # What may be said of a message along with a status that is given. `blocked` goes with any of them: the
 # provider did not send because of it. With any other outcome the two contradict each other.
 _GOES_WITH: Final[dict[Status, frozenset[Outcome]]] = {
@@ -63,6 +67,9 @@ def classify(
 def _decide(happening: Happening, tenant: str, latest: int | None, rules: RuleTable) -> DeliveryEvent | Rejected:
     if latest is not None and happening.occurred_at > latest:
         return Rejected("implausible-time", "occurred_at is more than 10 min after the report was received")
+    ids = (happening.event_id, happening.message_id, happening.campaign_id)
+    if any(name is not None and len(name) > MAX_ID_LENGTH for name in ids):
+        return Rejected("wrong-type", f"an id is longer than {MAX_ID_LENGTH} characters")
     recipient = canonical_recipient(happening.recipient)
     if isinstance(recipient, Rejected):
         return recipient

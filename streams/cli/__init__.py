@@ -4,6 +4,13 @@ import os
 import sys
 from importlib import metadata
 
+from streams.packages import ForeignPackage, check_places
+
+try:
+    check_places()
+except ForeignPackage as error:
+    sys.exit(f"bounceline: {error}")
+
 from aiokafka.errors import KafkaError
 from cyclopts import App, CycloptsError
 from redis.exceptions import RedisError
@@ -13,7 +20,6 @@ from streams.dev_stack import StackFailed
 from streams.installation import Disagreement
 from streams.settings import SettingsInvalid
 from streams.topics import TopicsWrong
-from streams.worker import ForeignPackage
 
 app = App(
     name="bounceline",

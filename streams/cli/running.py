@@ -13,9 +13,10 @@ from cyclopts.validators import Number
 
 from streams import log
 from streams.dev import run_dev
+from streams.packages import check_packages
 from streams.settings import from_environment
 from streams.topics import ensure_topics
-from streams.worker import Worker, WorkerFailed, check_packages
+from streams.worker import Worker, WorkerFailed
 
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))]
 

@@ -1,10 +1,13 @@
 """Our packages have common names: another distribution that ships one of them is named before it does harm."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from streams.worker import ForeignPackage, check_packages
+from streams.packages import ForeignPackage, check_packages
 
 
 def install(site: Path, distribution: str, *packages: str) -> None:
@@ -35,3 +38,14 @@ def test_ours_as_an_installed_wheel_and_strangers_with_other_names_are_accepted(
     install(tmp_path, "foreign-kit", "kit", "agentskit")
     monkeypatch.syspath_prepend(tmp_path)
     check_packages()
+
+
+def test_a_foreign_package_in_place_of_ours_is_named_before_it_is_imported(tmp_path):
+    foreign = tmp_path / "agents" / "__init__.py"
+    foreign.parent.mkdir()
+    foreign.write_text("raise RuntimeError('imported')")
+    shadowed = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-P", "-m", "streams", "--version"]
+    run = subprocess.run(command, env=shadowed, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert run.stderr == f"bounceline: the package agents at {foreign} is not ours: give bounceline its own .venv\n"
+    assert run.returncode == 1

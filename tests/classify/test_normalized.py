@@ -256,3 +256,11 @@ def test_the_output_classified_again_says_the_same():
         Report("normalized", "acme", {name: getattr(first, name) for name in first.__struct_fields__})
     )
     assert (second.status, second.effect, second.recipient) == (first.status, first.effect, first.recipient)
+
+
+@pytest.mark.parametrize("field", ["event_id", "message_id", "campaign_id"])
+def test_an_id_has_at_most_a_thousand_characters(field):
+    """An id is kept with the contact: 256 of any length would not fit into one record."""
+    assert getattr(one(**{field: "m" * 1_000}), field) == "m" * 1_000
+    [(_, found)] = classify(Report("normalized", "acme", {**EVENT, field: "m" * 1_001}))
+    assert found == Rejected("wrong-type", "an id is longer than 1000 characters")

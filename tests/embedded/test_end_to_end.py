@@ -140,6 +140,18 @@ async def test_bad_input_becomes_a_dead_letter_and_its_neighbours_are_decided(to
     assert blocked == neighbours | {"first@example.com", "third@example.com"}
 
 
+async def test_a_report_that_only_compression_got_through_becomes_a_dead_letter_all_the_same(topics: Topics) -> None:
+    """Story: 8 MB of blanks make a small record when compressed; its dead letter has to fit as well."""
+    bomb = _report(payload=" " * 8_000_000)
+    [place] = await topics.publish_compressed([bomb], [b"a key"])
+    await topics.decided()
+    [letter] = await topics.read("dead-letters")
+    headers = dict(letter.headers)
+    assert letter.value == bomb
+    assert headers["reason"] == b"too-large"
+    assert place == (int(headers["source-partition"]), int(headers["source-offset"]))
+
+
 async def test_a_worker_that_is_killed_leaves_no_wrong_decision(stack: Endpoints, prefix: str) -> None:
     """Story: half of a history is decided, then the only worker is killed amid the rest; another one goes on."""
     history = [_renamed("every-reason", line) for line in lines("every-reason")]

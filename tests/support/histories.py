@@ -13,7 +13,7 @@ _WITHOUT_STATUS: dict[str, Effect] = {"delivered": "reset", "resubscribed": "lif
 START = 1_760_000_000_000 // HOUR * HOUR
 
 
-def history(random: Random, *, length: int, step: int, messages: int, whats: list[str]) -> list[Event]:
+def history(random: Random, *, length: int, step: int, messages: int, kinds: list[str]) -> list[Event]:
     """Make a history in order of event time: up to `step` ms between events, `messages` ids drawn again and again.
 
     Times fall on a grid of a tenth of an hour half of the time, so that ties and exact edges come up.
@@ -22,7 +22,7 @@ def history(random: Random, *, length: int, step: int, messages: int, whats: lis
     for _ in range(length):
         at += random.randrange(step)
         when = at // (HOUR // 10) * (HOUR // 10) if random.random() < 0.5 else at
-        found.append(Event(when, f"m{random.randrange(messages)}", random.choice(whats)))
+        found.append(Event(when, f"m{random.randrange(messages)}", random.choice(kinds)))
     return sorted(found)
 
 

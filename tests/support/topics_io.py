@@ -37,6 +37,11 @@ class Topics:
         sent = [await self._producer.send(topic, line, key, partition) for line, key in zip(lines, keys, strict=True)]
         return [(done.partition, done.offset) for done in await asyncio.gather(*sent)]
 
+    async def publish_compressed(self, lines: Sequence[bytes], keys: Sequence[bytes | None]) -> list[tuple[int, int]]:
+        """Publish as `publish` does, through a producer that compresses."""
+        async with _producer(self._stack, compression_type="gzip", max_request_size=16 * 1024 * 1024) as producer:
+            return await Topics(self._stack, self._prefix, producer).publish(lines, keys)
+
     async def read(self, topic: str) -> list[ConsumerRecord]:
         """Read a topic from the beginning until nothing more comes for a second, partition by partition."""
         async with self._reader(topic) as reader:
@@ -94,9 +99,15 @@ def _complaint(recipient: str) -> bytes:
 @asynccontextmanager
 async def topics_of(stack: Endpoints, prefix: str) -> AsyncIterator[Topics]:
     """Open a test's topics until the block ends. The topics must exist."""
-    producer = AIOKafkaProducer(bootstrap_servers=stack.kafka, max_request_size=5 * 1024 * 1024)
+    async with _producer(stack, max_request_size=5 * 1024 * 1024) as producer:
+        yield Topics(stack, prefix, producer)
+
+
+@asynccontextmanager
+async def _producer(stack: Endpoints, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(bootstrap_servers=stack.kafka, **options)
     await producer.start()
     try:
-        yield Topics(stack, prefix, producer)
+        yield producer
     finally:
         await producer.stop()

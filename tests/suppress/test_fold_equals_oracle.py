@@ -27,7 +27,7 @@ EVERYTHING = [
 # story -> how the histories are drawn, and the policy they are decided by
 STORIES = {
     "messages reported again and again within hours": (
-        {"length": 40, "step": HOUR // 2, "messages": 12, "whats": SOFT_AND_DELIVERED},
+        {"length": 40, "step": HOUR // 2, "messages": 12, "kinds": SOFT_AND_DELIVERED},
         "",
     ),
     "mostly failures, many within one lateness": (
@@ -35,40 +35,40 @@ STORIES = {
             "length": 40,
             "step": HOUR // 6,
             "messages": 9,
-            "whats": ["Quota exceeded", "Connection issue", "delivered"],
+            "kinds": ["Quota exceeded", "Connection issue", "delivered"],
         },
         "",
     ),
     "bounces that follow their delivery": (
-        {"length": 30, "step": HOUR, "messages": 6, "whats": ["Quota exceeded", "delivered"]},
+        {"length": 30, "step": HOUR, "messages": 6, "kinds": ["Quota exceeded", "delivered"]},
         "",
     ),
     "weeks of mail, one message each": (
-        {"length": 60, "step": 3 * DAY, "messages": 1000, "whats": SOFT_AND_DELIVERED},
+        {"length": 60, "step": 3 * DAY, "messages": 1000, "kinds": SOFT_AND_DELIVERED},
         "",
     ),
     "a window as short as the run": (
-        {"length": 60, "step": 3 * HOUR, "messages": 30, "whats": [*SOFT_AND_DELIVERED, "Quota exceeded"]},
+        {"length": 60, "step": 3 * HOUR, "messages": 30, "kinds": [*SOFT_AND_DELIVERED, "Quota exceeded"]},
         '[soft_bounce]\nwindow = "9h"',
     ),
     "messages that fail again after the window": (
-        {"length": 12, "step": 2 * HOUR, "messages": 4, "whats": [*["Quota exceeded"] * 5, "delivered"]},
+        {"length": 12, "step": 2 * HOUR, "messages": 4, "kinds": [*["Quota exceeded"] * 5, "delivered"]},
         '[soft_bounce]\nlimit = 3\nwindow = "2h"\nallowed_lateness = "30m"',
     ),
     "a limit of two": (
-        {"length": 20, "step": HOUR, "messages": 5, "whats": SOFT_AND_DELIVERED},
+        {"length": 20, "step": HOUR, "messages": 5, "kinds": SOFT_AND_DELIVERED},
         "[soft_bounce]\nlimit = 2",
     ),
     "no lateness allowed": (
-        {"length": 30, "step": HOUR, "messages": 6, "whats": SOFT_AND_DELIVERED},
+        {"length": 30, "step": HOUR, "messages": 6, "kinds": SOFT_AND_DELIVERED},
         '[soft_bounce]\nallowed_lateness = "0s"',
     ),
     "every reason at once": (
-        {"length": 50, "step": HOUR, "messages": 40, "whats": EVERYTHING},
+        {"length": 50, "step": HOUR, "messages": 40, "kinds": EVERYTHING},
         "",
     ),
     "every reason over months": (
-        {"length": 50, "step": 14 * DAY, "messages": 40, "whats": EVERYTHING},
+        {"length": 50, "step": 14 * DAY, "messages": 40, "kinds": EVERYTHING},
         "",
     ),
     "pre-blocks whose chain may break": (
@@ -76,7 +76,7 @@ STORIES = {
             "length": 25,
             "step": 3 * HOUR,
             "messages": 20,
-            "whats": ["Preblock", "Preblock", "User", "resubscribed"],
+            "kinds": ["Preblock", "Preblock", "User", "resubscribed"],
         },
         '[preblock]\nwindow = "2h"',
     ),
@@ -135,6 +135,6 @@ def test_every_story_blocks_and_frees(story: str) -> None:
 def test_a_contact_that_only_gets_mail_is_forgotten_as_time_passes(seed: int) -> None:
     random = Random(seed)
     policy = parse_policy("").of("acme")
-    events = history(random, length=300, step=HOUR // 2, messages=10_000, whats=["delivered"])
+    events = history(random, length=300, step=HOUR // 2, messages=10_000, kinds=["delivered"])
     contact = folded(arrival(random, events, HOUR), policy)
     assert all(mark[0] >= contact.newest - 2 * HOUR for mark in contact.marks)

@@ -1,0 +1,130 @@
+"""Whatever fails while reports come in, the standing decisions end the same."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import orjson
+import pytest
+from redis.asyncio import Redis
+
+from streams.dev import RunningWorker, run_workers
+from streams.dev_stack import Endpoints
+from tests.support.conformance import expected, lines, standing
+from tests.support.topics_io import Topics, topics_of
+
+HISTORY = "disorder-and-repeats"
+ROUNDS = 3  # faults of each kind, spread over the history; a worker's start takes most of the time
+
+
+class Installation:
+    """Workers, and the broker and Redis below them, with the ways to hurt them."""
+
+    def __init__(self, stack: Endpoints, prefix: str, redis: Redis) -> None:
+        """Start with no worker."""
+        self._stack = stack
+        self._prefix = prefix
+        self._redis = redis
+        self._workers: list[tuple[RunningWorker, AsyncExitStack]] = []
+        self._snapshot: dict[bytes, bytes] = {}
+
+    async def start_worker(self) -> None:
+        running = AsyncExitStack()
+        workers = await running.enter_async_context(run_workers(self._stack, 1, BOUNCELINE_TOPIC_PREFIX=self._prefix))
+        self._workers.append((workers[0], running))
+
+    async def stop_worker(self) -> None:
+        """Stop the oldest worker gracefully."""
+        _, running = self._workers.pop(0)
+        await running.aclose()
+
+    async def kill_worker(self) -> None:
+        """Kill the oldest worker and start another in its place."""
+        worker, running = self._workers.pop(0)
+        worker.server.stop()
+        await running.aclose()
+        await self.start_worker()
+
+    async def exchange_worker(self) -> None:
+        """Let one join, then the oldest leave."""
+        await self.start_worker()
+        await self.stop_worker()
+
+    async def flush(self) -> None:
+        """Lose all that Redis holds of us."""
+        async for key in self._redis.scan_iter(f"{self._prefix}*"):
+            await self._redis.delete(key)
+
+    async def roll_back(self) -> None:
+        """Put Redis back to what it was at the last call, as a failover to a stale replica does."""
+        now = {key: await self._redis.dump(key) async for key in self._redis.scan_iter(f"{self._prefix}*")}
+        if self._snapshot:
+            await self.flush()
+            for key, value in self._snapshot.items():
+                await self._redis.restore(key, 0, value)
+        self._snapshot = {key: value for key, value in now.items() if value is not None}
+
+    async def close(self) -> None:
+        while self._workers:
+            await self.stop_worker()
+
+
+@pytest.fixture
+async def installation(stack: Endpoints, prefix: str) -> AsyncIterator[Installation]:
+    """Give an installation with two workers."""
+    async with Redis.from_url(stack.redis) as redis:
+        found = Installation(stack, prefix, redis)
+        await asyncio.gather(found.start_worker(), found.start_worker())
+        yield found
+        await found.close()
+
+
+@asynccontextmanager
+async def _publishing(topics: Topics) -> AsyncIterator[asyncio.Task[None]]:
+    """Publish the history little by little until the block ends; then the rest at once."""
+    history = [(orjson.loads(line)["payload"]["recipient"].encode(), line) for line in lines(HISTORY)]
+    hurry = asyncio.Event()
+
+    async def publish() -> None:
+        for key, line in history:
+            await topics.publish([line], [key])
+            if not hurry.is_set():
+                await asyncio.sleep(0.1)  # 90 s for all of it: longer than any story's faults take
+
+    task = asyncio.create_task(publish())
+    yield task
+    hurry.set()
+    await task
+
+
+Faults = list[Callable[[Installation], Awaitable[None]]]
+
+STORIES: dict[str, Faults] = {
+    "a worker is killed again and again": [Installation.kill_worker] * ROUNDS,
+    "Redis is flushed again and again": [Installation.flush] * ROUNDS,
+    "Redis is rolled back again and again": [Installation.roll_back] * (ROUNDS + 1),
+    "workers come and go": [Installation.exchange_worker] * 3,
+    "all of it": [
+        Installation.roll_back,
+        Installation.kill_worker,
+        Installation.flush,
+        Installation.exchange_worker,
+        Installation.roll_back,
+        Installation.kill_worker,
+        Installation.flush,
+    ],
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+async def test_the_standing_decisions_end_as_if_nothing_had_happened(
+    story: str, installation: Installation, stack: Endpoints, prefix: str
+) -> None:
+    async with topics_of(stack, prefix) as topics:
+        async with _publishing(topics) as publishing:
+            for fault in STORIES[story]:
+                await asyncio.sleep(1.0)
+                assert not publishing.done(), "a fault must land on work in flight"
+                await fault(installation)
+        await topics.decided()
+        assert expected(HISTORY) == standing(await topics.suppressions())
