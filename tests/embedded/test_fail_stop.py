@@ -37,6 +37,7 @@ async def test_a_state_nobody_can_read_stops_the_worker_and_its_event_is_decided
     state = f"{prefix}bounceline:{{contacts:{partition_of(contact_key.encode(), PARTITIONS)}}}:acme\x1f{contact_key}"
     async with topics_of(stack, prefix) as topics, Redis.from_url(stack.redis) as redis:
         async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix) as workers:
+            await topics.decided()  # the partition is taken: what a new owner finds there without a mark, it rebuilds
             await redis.hset(state, ONE_DAY, "nonsense")
             await topics.publish([_complaint(JANE)], [JANE.encode()])
             assert await _ended(workers[0]) == 1
