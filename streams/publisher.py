@@ -2,18 +2,17 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any, Final
 
-import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 
 from agents.ports import Outgoing
+from streams.patience import patiently
 from streams.settings import Settings
 
 MAX_REQUEST_BYTES: Final = 5_308_416
@@ -22,13 +21,8 @@ MAX_REQUEST_BYTES: Final = 5_308_416
 MAX_BATCH_BYTES: Final = 262_144
 """A quarter of what the smallest topic takes. A single record may be larger: it goes alone."""
 
-FIRST_PAUSE_SECONDS: Final = 0.1
-LONGEST_PAUSE_SECONDS: Final = 5.0
-
 _Headers = Sequence[tuple[str, bytes]]
 _Record = tuple[bytes | None, bytes | None, _Headers]
-
-_log = structlog.get_logger()
 
 
 @lru_cache(maxsize=65_536)  # murmur2 is plain Python in aiokafka, some 10 us a key; keys come again
@@ -93,16 +87,20 @@ class KafkaPublisher:
         """Write records to one partition, in order, in as few batches as they fit in; give the last offset."""
         name, last = self._settings.topic(topic), -1
         while records:
-            # Built by the batch, since a record by itself costs the producer five times as much.
-            batch = self._batch_for(records[0])
-            taken = 0
-            for key, value, headers in records:
-                if batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
-                    break
-                taken += 1
-            base = await self._patiently(name, partition, batch, records[:taken])
+            base, taken = await patiently(partial(self._send, name, partition, records))
             last, records = base + taken - 1, records[taken:]
         return last
+
+    async def _send(self, name: str, partition: int, records: Sequence[_Record]) -> tuple[int, int]:
+        """Send as many of the records as one batch takes; give the offset of the first, and how many those were."""
+        # Built by the batch, since a record by itself costs the producer five times as much.
+        batch, taken = self._batch_for(records[0]), 0
+        for key, value, headers in records:
+            if batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is None:
+                break
+            taken += 1
+        sent = await self._producer.send_batch(batch, name, partition=partition)
+        return int((await sent).offset), taken
 
     def _batch_for(self, record: _Record) -> Any:
         """Make a batch to begin with a record; compressed if that alone is large.
@@ -112,20 +110,3 @@ class KafkaPublisher:
         if len(record[1] or b"") <= MAX_BATCH_BYTES:
             return self._producer.create_batch()
         return BatchBuilder(MAX_BATCH_BYTES, DefaultRecordBatch.CODEC_GZIP)
-
-    async def _patiently(self, name: str, partition: int, batch: Any, records: list[_Record]) -> int:
-        """Send a batch until the broker has it, built anew for each try; give the offset of its first record."""
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                sent = await self._producer.send_batch(batch, name, partition=partition)
-                return int((await sent).offset)
-            except KafkaError as error:
-                if not (error.retriable or isinstance(error, KafkaTimeoutError)):
-                    raise
-                _log.warning("publish-retry", topic=name, error=type(error).__name__, pause_seconds=pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            batch = self._batch_for(records[0])
-            for key, value, headers in records:
-                batch.append(key=key, value=value, timestamp=None, headers=list(headers))

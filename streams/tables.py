@@ -1,29 +1,18 @@
 """The table of contacts: a Faust windowed table in Redis, read and written a batch at a time."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import faust
-import structlog
-from redis import exceptions
 
 from agents.suppress.cells import Cells
 from streams.changelog import Changelog
-from streams.publisher import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, partition_of
+from streams.patience import patiently
+from streams.publisher import partition_of
 from streams.redis_store import RedisStore, StateLost
 
 CONTACTS: Final = "contacts"
-
-_REDIS_AWAY: Final = (
-    exceptions.ConnectionError,
-    exceptions.TimeoutError,
-    exceptions.BusyLoadingError,
-    exceptions.ReadOnlyError,  # a former master, until the new one is found
-)
-_T = TypeVar("_T")
-_log = structlog.get_logger()
 
 
 def make_contacts(app: faust.App, partitions: int) -> Any:
@@ -57,9 +46,9 @@ class RedisContactTable:
         while True:
             owned = self._store.owned(partition)
             if owned is None:
-                await _patiently(lambda: self._changelog.take(partition))
+                await patiently(lambda: self._changelog.take(partition))
             try:
-                return await _patiently(lambda: self._store.read_many(partition, contacts))
+                return await patiently(lambda: self._store.read_many(partition, contacts))
             except StateLost:
                 await self._rebuild(partition)
 
@@ -69,7 +58,7 @@ class RedisContactTable:
             return
         offset = await self._changelog.write(partition, changes)
         try:
-            await _patiently(lambda: self._store.write_many(partition, changes, offset))
+            await patiently(lambda: self._store.write_many(partition, changes, offset))
         except StateLost:
             # Lost since it was read, or a write whose answer was lost: what we meant to write is in the changelog.
             await self._rebuild(partition)
@@ -78,16 +67,4 @@ class RedisContactTable:
         owned = self._store.owned(partition)
         if owned is None:
             raise RuntimeError(f"partition {partition} is rebuilt before it is taken")
-        await _patiently(lambda: self._changelog.rebuild(partition, owned.fence))
-
-
-async def _patiently(command: Callable[[], Awaitable[_T]]) -> _T:
-    """Repeat a command for as long as Redis is away: the batch waits, nothing is decided without state."""
-    pause = FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            return await command()
-        except _REDIS_AWAY as error:
-            _log.warning("redis-retry", error=type(error).__name__, pause_seconds=pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        await patiently(lambda: self._changelog.rebuild(partition, owned.fence))

@@ -1,0 +1,60 @@
+"""Redis and Kafka go away amid the work and come back: decisions wait, and end the same."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import orjson
+import pytest
+
+from streams.dev import check, run_workers
+from streams.dev_stack import Endpoints
+from tests.support.apache import ApacheKafka, DebianRedis
+from tests.support.conformance import expected, lines, standing
+from tests.support.topics_io import topics_of
+
+HISTORY = "asynchronous-bounces"
+AWAY_SECONDS = 5.0
+
+Outage = Callable[[ApacheKafka, DebianRedis], Awaitable[None]]
+
+
+async def _redis_away(_: ApacheKafka, redis: DebianRedis) -> None:
+    await redis.stop(kill=True)
+    await asyncio.sleep(AWAY_SECONDS)
+    await redis.start()
+
+
+async def _broker_restarted(kafka: ApacheKafka, _: DebianRedis) -> None:
+    await kafka.restart(kill=False)
+
+
+async def _broker_killed(kafka: ApacheKafka, _: DebianRedis) -> None:
+    await kafka.restart(kill=True)
+
+
+OUTAGES: dict[str, tuple[Outage, bool]] = {
+    "Redis is killed, away for a while, and back with its data": (_redis_away, True),
+    "Redis is killed, away for a while, and back with nothing": (_redis_away, False),
+    "the broker is restarted": (_broker_restarted, True),
+    "the broker is killed and started again": (_broker_killed, True),
+}
+
+
+@pytest.mark.parametrize("story", OUTAGES)
+async def test_an_outage_delays_decisions_and_changes_none(story: str, prefix: str) -> None:
+    outage, append_only = OUTAGES[story]
+    history = [(orjson.loads(line)["payload"]["recipient"].encode(), line) for line in lines(HISTORY)]
+    third = len(history) // 3
+    async with ApacheKafka() as kafka, DebianRedis(append_only=append_only) as redis:
+        stack = Endpoints(kafka.address, redis.url)
+        async with (
+            run_workers(stack, 2, BOUNCELINE_TOPIC_PREFIX=prefix) as workers,
+            topics_of(stack, prefix) as topics,
+        ):
+            for start in range(0, len(history), third):
+                part = history[start : start + third]
+                await topics.publish([line for _, line in part], [key for key, _ in part])
+                await outage(kafka, redis)
+            await topics.decided()
+            check(workers)
+            assert expected(HISTORY) == standing(await topics.suppressions())
