@@ -1,5 +1,6 @@
 """Making a cluster match the topic catalogue: creates what is missing, says what differs, changes nothing."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,6 +14,9 @@ from streams.settings import Settings
 class TopicsWrong(Exception):
     """Topics on the broker do not fit the catalogue; the message says which and how."""
 
+
+KNOWN_SECONDS: Final = 30.0
+"""How long a new topic may take to show up: Kafka answers before its metadata has reached every broker."""
 
 MOST_COPIES: Final = 3
 """Copies of each partition, where there are that many brokers: one may fail while another is restarted."""
@@ -40,17 +44,28 @@ async def ensure_topics(settings: Settings) -> Sequence[str]:
         if missing:
             copies = min(MOST_COPIES, len((await admin.describe_cluster())["brokers"]))
             await _create(admin, {name: topics[name] for name in missing}, copies)
-        found = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(sorted(topics))}
-        wrong = [
-            f"{name} has {found.get(name, 0)} partitions, not {topic.partitions}"
-            for name, topic in topics.items()
-            if found.get(name) != topic.partitions
-        ]
-        if wrong:
-            raise TopicsWrong("; ".join(wrong))
+        await _check(admin, topics)
         return missing
     finally:
         await admin.close()
+
+
+async def _check(admin: AIOKafkaAdminClient, topics: dict[str, Topic]) -> None:
+    """Compare the topics with the catalogue; gives new ones time to become known to every broker."""
+    deadline = asyncio.get_running_loop().time() + KNOWN_SECONDS
+    while True:
+        found = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(sorted(topics))}
+        wrong = [
+            f"{name} has {found[name]} partitions, not {topic.partitions}"
+            for name, topic in topics.items()
+            if found.get(name, 0) not in (0, topic.partitions)
+        ]
+        unknown = [f"{name} can't be found" for name in topics if not found.get(name)]
+        if not wrong and not unknown:
+            return
+        if wrong or asyncio.get_running_loop().time() > deadline:
+            raise TopicsWrong("; ".join(wrong or unknown))
+        await asyncio.sleep(0.1)
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: dict[str, Topic], copies: int) -> None:
