@@ -13,7 +13,10 @@ Cleanup = Literal["delete", "compact", "compact,delete"]
 
 
 class Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One topic of the catalogue. `retention` is text such as `7d`, absent on topics that are compacted only."""
+    """One topic of the catalogue.
+
+    `retention` and `tombstones` are text such as `7d`; the first is absent on topics that are compacted only.
+    """
 
     name: str
     description: str
@@ -23,6 +26,7 @@ class Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cleanup: Cleanup
     max_bytes: int
     retention: str | None = None
+    tombstones: str | None = None
     internal: bool = False
 
     def configs(self) -> dict[str, str]:
@@ -30,6 +34,8 @@ class Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         configs = {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_bytes)}
         if self.retention:
             configs["retention.ms"] = str(parse_duration(self.retention))
+        if self.tombstones:
+            configs["delete.retention.ms"] = str(parse_duration(self.tombstones))
         return configs
 
 
@@ -49,8 +55,9 @@ def parse_catalogue(text: str) -> Mapping[str, Topic]:
     for topic in topics:
         if ("delete" in topic.cleanup) != (topic.retention is not None):
             raise ValueError(f"topic {topic.name}: retention goes with cleanup `delete`, and only with it")
-        if topic.retention is not None:
-            parse_duration(topic.retention)
+        for duration in (topic.retention, topic.tombstones):
+            if duration is not None:
+                parse_duration(duration)
     catalogue = {topic.name: topic for topic in topics}
     if len(catalogue) != len(topics):
         raise ValueError("a topic name stands twice")

@@ -1,7 +1,8 @@
 """The changelog of the table of contacts: written before Redis, and read back when Redis is behind it or has lost it.
 
 Every record carries its writer's fence, the changelog offset at which that writer took the partition. What a former
-owner still writes after a newer one took over stands behind a higher fence in the log, and is passed over.
+owner still writes after a newer one took over stands behind a higher fence in the log, and is passed over where the
+newer one has written the same window. Where it has not, or where compaction has left nothing else, it is what is known.
 """
 
 import contextlib
@@ -73,19 +74,40 @@ class Changelog:
     async def _restore(self, partition: int, fence: int, start: int, end: int, highest: int = 0) -> None:
         """Apply the changelog from `start` to the mark at `end`; `highest` is the highest fence before `start`."""
         changes: dict[str, dict[int, bytes | None]] = {}
+        deleted: set[tuple[str, int]] = set()  # for the time of a restore, some 250 bytes each
+        stale: dict[tuple[str, int], bytes] = {}
         async for record in self._records(partition, start, end):
             written_under = _fence_of(record)
-            highest = max(highest, written_under)
-            if record.key == TAKEN or written_under < highest:
+            if record.key == TAKEN:
+                highest = max(highest, written_under)
                 continue
-            key, window = self._store.parse_changelog_key(record.key)
-            changes.setdefault(key, {})[window] = record.value
+            window = self._store.parse_changelog_key(record.key)
+            if written_under < highest:
+                if record.value is not None:
+                    stale[window] = record.value
+                continue
+            highest = written_under
+            (deleted.add if record.value is None else deleted.discard)(window)
+            changes.setdefault(window[0], {})[window[1]] = record.value
             if len(changes) >= RECORDS_PER_WRITE:
                 await self._store.restore(partition, fence, changes, None)
                 changes.clear()
         if highest > fence:
             raise Fenced(f"partition {partition} was taken by another worker")
-        await self._store.restore(partition, fence, changes, end)
+        await self._store.restore(partition, fence, changes, None if stale else end)
+        if stale:
+            forgotten = {window: value for window, value in stale.items() if window not in deleted}
+            await self._store.restore(partition, fence, await self._missing(partition, forgotten), end)
+
+    async def _missing(
+        self, partition: int, stale: Mapping[tuple[str, int], bytes]
+    ) -> dict[str, dict[int, bytes | None]]:
+        """Give those windows written by former owners of which nobody else has written anything."""
+        found: dict[str, dict[int, bytes | None]] = {}
+        for (key, window), value in stale.items():
+            if not await self._store.holds(partition, key, window):
+                found.setdefault(key, {})[window] = value
+        return found
 
     async def _records(self, partition: int, start: int, end: int) -> AsyncIterator[ConsumerRecord]:
         """Read from `start` up to and with `end`: a mark of ours, so that no broker's idea of an end is needed."""

@@ -9,7 +9,7 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import RedisError
 
 from streams.settings import Settings
 
@@ -30,6 +30,9 @@ end
 redis.call('ZADD', KEYS[1], seconds, ARGV[1] .. ' ' .. ARGV[2])
 return 1
 """
+
+
+_OTHER_POLICY: Final = "a worker of this group runs with another policy: stop it first, or give both the same"
 
 
 class Disagreement(Exception):
@@ -104,18 +107,24 @@ class Presence:
             if await self._seen():
                 return
             await asyncio.sleep(REFRESH_SECONDS)
-        raise Disagreement("a worker of this group runs with another policy: stop it first, or give both the same")
+        raise Disagreement(_OTHER_POLICY)
 
     async def stay(self) -> None:
-        """Be seen again and again, until cancelled. Redis may be away meanwhile: then nobody can join either."""
+        """Be seen again and again, until cancelled. Redis may be away meanwhile: then nobody can join either.
+
+        Raises:
+            Disagreement: A worker with another policy got in while Redis did not know of us.
+
+        """
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
-            with suppress(RedisAway):
-                await self._seen()
+            with suppress(RedisError):
+                if not await self._seen():
+                    raise Disagreement(_OTHER_POLICY)
 
     async def leave(self) -> None:
         """Be gone at once, so that a worker with a new policy need not wait."""
-        with suppress(RedisAway):
+        with suppress(RedisError):
             await self._redis.zrem(self._key, f"{self._policy} {self._name}")
         await self._redis.aclose()
 

@@ -158,6 +158,10 @@ class RedisStore(SerializedStore[Any, Any]):
         fence, offset = await self._async.hmget(self._meta(partition), "fence", "off")
         return None if fence is None or offset is None else Owned(int(fence), int(offset))
 
+    async def holds(self, partition: int, key: str, window: int) -> bool:
+        """Say whether a window of a partition that is being restored is there."""
+        return bool(await self._async.hexists(self._key(partition, key), str(window)))
+
     async def wipe(self, partition: int) -> None:
         """Delete all of a partition, bookkeeping first, so that half of it never passes for whole."""
         await self._async.delete(self._meta(partition))

@@ -1,5 +1,6 @@
 """Replaying a file of reports without a broker: the same agents as the workers', one change, one record."""
 
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from itertools import islice
 
@@ -71,8 +72,11 @@ async def replay(
 
 
 def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Give lines with their numbers, from 1 on, without the blank ones."""
-    return ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    """Give lines with their numbers, from 1 on, without the blank ones and the byte order mark of some exports."""
+    for number, line in enumerate(lines, start=1):
+        told = line.removeprefix(BOM_UTF8) if number == 1 else line
+        if told.strip():
+            yield number, told
 
 
 def _rejected(line: int, rejected: Rejected) -> bytes:

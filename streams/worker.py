@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from typing import Final
 
 import structlog
 
@@ -18,6 +19,11 @@ from streams.settings import Settings
 from streams.tables import RedisContactTable, make_contacts
 from streams.topics import ensure_topics
 from streams.web.server import Web
+
+STOP_SECONDS: Final = 20.0
+"""How long a stop may take; 5 s are left to the promise of 25 s for a batch that no broker or Redis lets finish."""
+
+WATCH_SECONDS: Final = 0.5
 
 _log = structlog.get_logger()
 
@@ -49,14 +55,18 @@ class Worker:
         bind(self._app, settings.topic("delivery-events"), "suppress", suppress, self._on_crash)
 
     def is_ready(self) -> bool:
-        """Whether partitions are assigned and their state is recovered: work is being taken."""
-        return self._app.started and self._app.tables.actives_ready and not self._app.rebalancing
+        """Whether work is being taken: partitions are assigned, and nothing has crashed.
+
+        A partition's state is compared with its changelog, and restored if need be, when its first batch is read.
+        """
+        app = self._app
+        return app.started and not app.crashed and app.tables.actives_ready and not app.rebalancing
 
     async def run(self) -> None:
         """Work until SIGTERM, SIGINT or `stop`.
 
         Raises:
-            WorkerFailed: Something unexpected happened; the cause is attached.
+            WorkerFailed: Something unexpected happened, or the batch in work could not be finished in time.
 
         """
         loop = asyncio.get_running_loop()
@@ -66,7 +76,9 @@ class Worker:
         await check_secret(self._settings)
         presence = Presence(self._settings)
         await presence.join()
-        staying = loop.create_task(presence.stay())
+        watching = [loop.create_task(presence.stay()), loop.create_task(self._watch_faust())]
+        for task in watching:
+            task.add_done_callback(self._on_watch_end)
         await self._publisher.start()
         await self._web.start()
         await self._app.start()
@@ -75,12 +87,27 @@ class Worker:
         if self._failure:
             # Not a graceful stop: that would wait for the batch that can't be finished.
             raise WorkerFailed("the worker met something unexpected and stopped") from self._failure
-        await self._web.stop()
-        await self._app.stop()
-        await self._publisher.stop()
-        staying.cancel()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._app.stop()
+                await self._publisher.stop()
+        except TimeoutError:
+            raise WorkerFailed("the batch in work could not be finished: it will be decided again") from self._failure
+        for task in watching:
+            task.cancel()
         await presence.leave()
+        await self._web.stop()
         _log.info("worker-stopped", group=self._settings.group)
+
+    async def _watch_faust(self) -> None:
+        """Raise when a part of Faust has crashed: it would go on as if alive, and do nothing."""
+        while not self._app.crashed:  # noqa: ASYNC110 - Faust has a flag for it and no event
+            await asyncio.sleep(WATCH_SECONDS)
+        raise WorkerFailed("a part of Faust has crashed") from self._app.crash_reason
+
+    def _on_watch_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self._on_crash(error)
 
     def stop(self) -> None:
         """Ask `run` to finish what is in work and return."""

@@ -19,6 +19,9 @@ KINDS: Final = ("Connection issue", "Quota exceeded", "delivered")
 MAX_ATTEMPTS: Final = 256
 """Attempts kept per contact (SPEC 7). What goes beyond is settled early: it can lose failures, never invent a run."""
 
+MAX_MARKS: Final = 2 * MAX_ATTEMPTS
+"""Marks kept per contact: two tell the story of an attempt."""
+
 Mark = tuple[int, str, int]
 """One soft bounce or delivery: (event time in ms, attempt id, index into `KINDS`)."""
 
@@ -43,8 +46,14 @@ class Attempt(NamedTuple):
 
 
 def add(marks: list[Mark], mark: Mark) -> bool:
-    """Put a mark in its place; say whether it was new. A repeat changes nothing."""
+    """Put a mark in its place; say whether it was new. A repeat changes nothing.
+
+    Nor does a mark from before all others where so many are kept that older ones have been dropped: the successes that
+    stood among it and its like are forgotten, so they would make a run that never was.
+    """
     place = bisect_left(marks, mark)
+    if place == 0 and len(marks) >= MAX_ATTEMPTS:
+        return False
     if place < len(marks) and marks[place] == mark:
         return False
     marks.insert(place, mark)
@@ -136,11 +145,15 @@ def settle(marks: list[Mark], newest: int, rule: SoftBounce) -> list[Mark]:
         settled = _unbroken(settled, horizon - rule.window, followed=any(a.failed for a in going))
     else:
         settled = _bounded(settled[first:], rule.limit, MAX_ATTEMPTS - len(going))
-    joined = {mark for attempt in ordered for mark in attempt.marks}
     kept = {mark for attempt in settled for mark in _telling(attempt)}
-    kept.update(mark for attempt in going for mark in attempt.marks)
-    # What is in no attempt today may be in one after a late report, as long as one can come.
-    kept.update(mark for mark in marks if mark[0] >= horizon and mark not in joined)
+    if len(marks) > MAX_MARKS:
+        # Hundreds of reports on a few messages: what only repeats an attempt's story is dropped early.
+        kept.update(mark for attempt in going for mark in _telling(attempt))
+    else:
+        kept.update(mark for attempt in going for mark in attempt.marks)
+        # What is in no attempt today may be in one after a late report, as long as one can come.
+        joined = {mark for attempt in ordered for mark in attempt.marks}
+        kept.update(mark for mark in marks if mark[0] >= horizon and mark not in joined)
     return sorted(kept)
 
 

@@ -119,7 +119,9 @@ class Contact:
         """Keep the standing unsubscribe, and those that would stand if a late consent lifted it."""
         standing = self.standing_unsubscribe()
         from_then = self.newest - policy.soft_bounce.allowed_lateness
-        self.unsubscribes = [e for e in self.unsubscribes if e == standing or e[0] >= from_then]
+        kept = [e for e in self.unsubscribes if e == standing or e[0] >= from_then]
+        # Of too many, the first and the newest: whatever consent comes, the contact stays blocked if it should.
+        self.unsubscribes = kept[:1] + kept[1:][-(attempts.MAX_ATTEMPTS - 1) :]
 
 
 def _merged(spans: list[Span], newest: int, policy: TenantPolicy) -> list[Span]:

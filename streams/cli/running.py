@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import structlog
 from cyclopts import Parameter
 from cyclopts.types import NonNegativeInt
 from cyclopts.validators import Number
 
+from schemas.topics import catalogue
 from streams import log
 from streams.dev import run_dev
 from streams.packages import check_packages
@@ -49,12 +51,24 @@ def worker(*, http_port: Port | None = None) -> None:
     asyncio.run(run())
 
 
-def topics() -> None:
-    """Create the topics that are missing, and check those that are there."""
+def topics(*, json: bool = False) -> None:
+    """Create the topics that are missing, and check those that are there.
+
+    Parameters
+    ----------
+    json
+        Show the outcome as one JSON object: the topics that are there now, and whether each was created.
+
+    """
     settings = from_environment(os.environ, default_secret=b"unused")
     log.set_up(settings.log_level)
-    for name in asyncio.run(ensure_topics(settings)):
-        print(f"created {name}")
+    created = asyncio.run(ensure_topics(settings))
+    found = {settings.topic(name): settings.topic(name) in created for name in catalogue()}
+    if json:
+        print(orjson.dumps({"topics": [{"name": name, "created": new} for name, new in found.items()]}).decode())
+        return
+    for name, new in found.items():
+        print(f"{'created' if new else 'as it should be'}  {name}")
 
 
 def dev(

@@ -1,6 +1,9 @@
 """The unexpected stops a worker loudly, and what it could not finish is decided later, not skipped."""
 
 import asyncio
+import os
+import subprocess
+import sys
 
 import orjson
 from redis.asyncio import Redis
@@ -50,3 +53,41 @@ async def test_a_state_nobody_can_read_stops_the_worker_and_its_event_is_decided
         async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix):
             await topics.decided()
         assert list(standing(await topics.suppressions())) == [("acme", JANE)]
+
+
+# A worker in which something of Faust's fails that is none of our agents, as soon as it takes work.
+CRASHING = """
+import asyncio, os
+from streams.settings import from_environment
+from streams.worker import Worker, WorkerFailed
+
+async def main():
+    worker = Worker(from_environment(os.environ))
+    running = asyncio.create_task(worker.run())
+    while not worker.is_ready():
+        await asyncio.sleep(0.1)
+    await worker._app.consumer.crash(RuntimeError("the fetcher is gone"))
+    try:
+        await running
+    except WorkerFailed as failure:
+        print(worker.is_ready(), failure.__cause__.__cause__, flush=True)
+        os._exit(0)
+
+asyncio.run(main())
+"""
+
+
+def test_a_crash_inside_faust_ends_the_worker(stack: Endpoints, prefix: str) -> None:
+    """Story: a part of Faust fails; left alone the worker would look alive and ready, and do nothing."""
+    environ = {
+        **os.environ,
+        "BOUNCELINE_KAFKA": stack.kafka,
+        "BOUNCELINE_REDIS": stack.redis,
+        "BOUNCELINE_TOPIC_PREFIX": prefix,
+        "BOUNCELINE_CONTACT_SECRET": "a secret",
+        "BOUNCELINE_SESSION_TIMEOUT": "4s",
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", CRASHING], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.stdout.endswith("False the fetcher is gone\n"), run.stderr

@@ -174,6 +174,20 @@ async def test_what_a_former_owner_still_writes_to_the_changelog_is_passed_over(
     assert await third.cells() == {DAY: b"[2]"}
 
 
+async def test_what_only_a_former_owner_has_written_is_kept_and_what_the_new_one_deleted_stays_deleted(
+    owners: list[Owner], redis: Redis, prefix: str
+) -> None:
+    """Story: a former owner wakes up and writes three windows; of the third, compaction has left nothing else."""
+    zombie, new, _ = owners
+    await zombie.cells()
+    await zombie.put(day0=b"[1]", day1=b"[1]")
+    await new.cells()
+    await new.put(day0=b"[2]", day1=None)
+    await zombie.changelog.write(PARTITION, {CONTACT: {DAY: b"[0]", DAY + 1: b"[0]", DAY + 2: b"[0]"}})
+    await _put_back(redis, prefix, {})
+    assert await new.cells() == {DAY: b"[2]", DAY + 2: b"[0]"}
+
+
 async def test_a_former_owner_that_finds_redis_lost_does_not_take_it(
     owners: list[Owner], redis: Redis, prefix: str
 ) -> None:

@@ -58,3 +58,23 @@ async def test_an_outage_delays_decisions_and_changes_none(story: str, prefix: s
             await topics.decided()
             check(workers)
             assert expected(HISTORY) == standing(await topics.suppressions())
+
+
+async def test_a_worker_that_can_not_finish_its_batch_stops_all_the_same_and_the_batch_is_decided_later(
+    prefix: str,
+) -> None:
+    """Story: Redis is gone for good, reports wait, and the worker is told to stop; later both are back."""
+    history = [(orjson.loads(line)["payload"]["recipient"].encode(), line) for line in lines(HISTORY)]
+    async with ApacheKafka() as kafka, DebianRedis(append_only=True) as redis:
+        stack = Endpoints(kafka.address, redis.url)
+        async with topics_of(stack, prefix) as topics:
+            async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix) as workers:
+                await topics.decided()
+                await redis.stop(kill=True)
+                await topics.publish([line for _, line in history], [key for key, _ in history])
+                await asyncio.sleep(AWAY_SECONDS)
+            assert workers[0].server.ended == 1
+            await redis.start()
+            async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix):
+                await topics.decided()
+            assert expected(HISTORY) == standing(await topics.suppressions())

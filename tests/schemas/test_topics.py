@@ -68,7 +68,7 @@ def test_the_broker_is_told_cleanup_size_and_retention_in_milliseconds():
     topics = catalogue()
     assert topics["esp-reports"].configs() == {
         "cleanup.policy": "delete",
-        "max.message.bytes": "4194304",
+        "max.message.bytes": "4259840",
         "retention.ms": "604800000",
     }
     assert topics["suppressions"].configs() == {"cleanup.policy": "compact", "max.message.bytes": "1048588"}

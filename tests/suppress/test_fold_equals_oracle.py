@@ -4,11 +4,12 @@ from random import Random
 
 import pytest
 
+from agents.suppress.attempts import MAX_ATTEMPTS, MAX_MARKS
 from agents.suppress.cells import changes, to_cells, to_contact
 from agents.suppress.contact import Contact
 from agents.suppress.reasons import reasons
 from schemas.policy import TenantPolicy, parse_policy
-from tests.support.histories import arrival, delivery_event, history
+from tests.support.histories import START, arrival, delivery_event, history
 from tests.support.oracle import DAY, HOUR, Event, Rule, decisions
 
 SOFT_AND_DELIVERED = ["Quota exceeded", "Connection issue", "Connection issue", "delivered"]
@@ -138,3 +139,35 @@ def test_a_contact_that_only_gets_mail_is_forgotten_as_time_passes(seed: int) ->
     events = history(random, length=300, step=HOUR // 2, messages=10_000, kinds=["delivered"])
     contact = folded(arrival(random, events, HOUR), policy)
     assert all(mark[0] >= contact.newest - 2 * HOUR for mark in contact.marks)
+
+
+def _soft(at: int, message: str) -> Event:
+    return Event(at, message, "Quota exceeded")
+
+
+def test_what_is_dropped_beyond_the_cap_never_makes_a_run() -> None:
+    """Story: 300 deliveries in less than an hour; then failures from among the first of them are reported late."""
+    policy = parse_policy("").of("acme")
+    deliveries = [Event(START + place * 10_000, f"s{place}", "delivered") for place in range(300)]
+    failures = [_soft(START + 25_000 + place * 50_000, f"f{place}") for place in range(5)]
+    assert decisions({*deliveries, *failures}, rule_of(policy)) == {}
+    contact = folded([*deliveries, *failures], policy)
+    assert decided(contact, policy) == {}
+    assert len(contact.marks) <= MAX_MARKS
+
+
+def test_thousands_of_reports_on_one_message_are_kept_as_one_story() -> None:
+    policy = parse_policy("").of("acme")
+    contact = folded([_soft(START + place * 500, "one") for place in range(3_000)], policy)
+    assert len(contact.marks) <= MAX_MARKS
+    assert decided(contact, policy) == {}
+
+
+def test_of_thousands_of_unsubscribes_the_first_and_the_newest_are_kept() -> None:
+    policy = parse_policy("").of("acme")
+    events = [Event(START + place, f"u{place:05}", "User") for place in range(1_000)]
+    contact = folded(events, policy)
+    assert len(contact.unsubscribes) <= MAX_ATTEMPTS
+    assert decided(contact, policy) == decisions(set(events), rule_of(policy))
+    consent = Event(START + 999, "consent", "resubscribed")
+    assert decided(folded([*events, consent], policy), policy) == decisions({*events, consent}, rule_of(policy))
