@@ -87,17 +87,21 @@ class Worker:
         if self._failure:
             # Not a graceful stop: that would wait for the batch that can't be finished.
             raise WorkerFailed("the worker met something unexpected and stopped") from self._failure
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await self._app.stop()
-                await self._publisher.stop()
-        except TimeoutError:
+        # Not cancelled when it takes too long, for Faust would not have it: the process ends beside it.
+        stopping = loop.create_task(self._finish())
+        await asyncio.wait([stopping], timeout=STOP_SECONDS)
+        if not stopping.done():
             raise WorkerFailed("the batch in work could not be finished: it will be decided again") from self._failure
+        await stopping
         for task in watching:
             task.cancel()
         await presence.leave()
         await self._web.stop()
         _log.info("worker-stopped", group=self._settings.group)
+
+    async def _finish(self) -> None:
+        await self._app.stop()
+        await self._publisher.stop()
 
     async def _watch_faust(self) -> None:
         """Raise when a part of Faust has crashed: it would go on as if alive, and do nothing."""
