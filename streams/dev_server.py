@@ -16,6 +16,8 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
+from streams.errors import Failed
+
 HOST = "127.0.0.1"
 POLL_SECONDS = 0.02
 PROBE_SECONDS = 2.0  # one that hangs talks to a stranger on our port: look whether ours has ended
@@ -33,7 +35,7 @@ if sys.platform == "linux": ctypes.CDLL(None).prctl(1, 9)
 if os.getppid() == int(sys.argv[1]): os.execv(sys.argv[2], sys.argv[2:])"""
 
 
-class StackFailed(Exception):
+class StackFailed(Failed):
     """A server could not be started: the text is one sentence, `__notes__` has the end of its log."""
 
 

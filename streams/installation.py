@@ -11,6 +11,7 @@ from aiokafka.structs import TopicPartition
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from streams.errors import Failed
 from streams.settings import Settings
 
 TOPIC: Final = "bounceline-installation"
@@ -35,7 +36,7 @@ return 1
 _OTHER_POLICY: Final = "a worker of this group runs with another policy: stop it first, or give both the same"
 
 
-class Disagreement(Exception):
+class Disagreement(Failed):
     """A worker may not join the others; the message says what differs and what to do."""
 
 

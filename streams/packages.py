@@ -5,10 +5,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from streams.errors import Failed
+
 OURS: Final = ("schemas", "agents", "streams")
 
 
-class ForeignPackage(Exception):
+class ForeignPackage(Failed):
     """Another distribution has put a package of our name in the way."""
 
 

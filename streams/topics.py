@@ -8,10 +8,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from schemas.topics import Topic, catalogue
+from streams.errors import Failed
 from streams.settings import Settings
 
 
-class TopicsWrong(Exception):
+class TopicsWrong(Failed):
     """Topics on the broker do not fit the catalogue; the message says which and how."""
 
 

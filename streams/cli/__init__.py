@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 
 from streams.packages import ForeignPackage, check_places
@@ -11,15 +12,11 @@ try:
 except ForeignPackage as error:
     sys.exit(f"bounceline: {error}")
 
-from aiokafka.errors import KafkaError
 from cyclopts import App, CycloptsError
-from redis.exceptions import RedisError
 
 from streams.cli import files, running
-from streams.dev_stack import StackFailed
-from streams.installation import Disagreement
+from streams.errors import Failed
 from streams.settings import SettingsInvalid
-from streams.topics import TopicsWrong
 
 app = App(
     name="bounceline",
@@ -43,21 +40,19 @@ def main() -> None:
         _exit(2, f"{error} Try: bounceline --help")
     except SettingsInvalid as error:
         _exit(2, str(error))
-    except KafkaError as error:
-        _exit(1, f"the broker can't be used: {error}")
-    except RedisError as error:
-        _exit(1, f"Redis can't be used: {error}")
     except BrokenPipeError:
         # Whoever read our output has had enough: `bounceline replay … | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         _exit(1, f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except (StackFailed, TopicsWrong, Disagreement, ForeignPackage) as error:
-        _exit(1, str(error))
+    except Failed as error:
+        _exit(1, str(error), getattr(error, "__notes__", ()))
     except KeyboardInterrupt:
         sys.exit(130)  # as shells tell it: 128 and the number of SIGINT
 
 
-def _exit(code: int, sentence: str) -> None:
+def _exit(code: int, sentence: str, notes: Iterable[str] = ()) -> None:
+    for note in notes:
+        print(note.rstrip(), file=sys.stderr)
     print(f"bounceline: {sentence}", file=sys.stderr)
     sys.exit(code)

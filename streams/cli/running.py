@@ -1,8 +1,13 @@
-"""Commands that run something: the demo, the embedded stack, a worker, the topics."""
+"""Commands that run something: the demo, the embedded stack, a worker, the topics.
+
+Each imports what it runs: Faust, aiokafka and Redis take a second that `replay` and `--help` need not wait for.
+"""
 
 import asyncio
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +19,9 @@ from cyclopts.validators import Number
 
 from schemas.topics import catalogue
 from streams import log
-from streams.dev import run_dev
+from streams.errors import Failed
 from streams.packages import check_packages
 from streams.settings import from_environment
-from streams.topics import ensure_topics
-from streams.worker import Worker, WorkerFailed
 
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))]
 
@@ -34,13 +37,16 @@ def worker(*, http_port: Port | None = None) -> None:
         Serve /healthz, /readyz and /metrics on this port of 127.0.0.1.
 
     """
+    from streams.worker import Worker, WorkerFailed
+
     check_packages()
     settings = from_environment(os.environ)
     log.set_up(settings.log_level)
 
     async def run() -> None:
         try:
-            await Worker(settings, http_port).run()
+            with _reaching():
+                await Worker(settings, http_port).run()
         except WorkerFailed:
             # The batch that failed is not committed and can't be finished: leave without waiting for it. From inside
             # the loop, since `asyncio.run` would wait for all tasks to end.
@@ -60,9 +66,12 @@ def topics(*, json: bool = False) -> None:
         Show the outcome as one JSON object: the topics that are there now, and whether each was created.
 
     """
+    from streams.topics import ensure_topics
+
     settings = from_environment(os.environ, default_secret=b"unused")
     log.set_up(settings.log_level)
-    created = asyncio.run(ensure_topics(settings))
+    with _reaching():
+        created = asyncio.run(ensure_topics(settings))
     found = {settings.topic(name): settings.topic(name) in created for name in catalogue()}
     if json:
         print(orjson.dumps({"topics": [{"name": name, "created": new} for name, new in found.items()]}).decode())
@@ -95,11 +104,27 @@ def dev(
         Where to write the addresses as JSON once work is taken.
 
     """
+    from streams.dev import run_dev
+
     asyncio.run(run_dev(workers, kafka_port, redis_port, http_port, ready_file))
 
 
 def demo() -> None:
     """Show a realistic day of events on an embedded broker and Redis, and what was blocked and why."""
-    from streams.demo.show import run_demo  # noqa: PLC0415 - only the demo needs its generator
+    from streams.demo.show import run_demo
 
     asyncio.run(run_demo())
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """Tell in a sentence that broker or Redis can't be reached, or refuse."""
+    from aiokafka.errors import KafkaError
+    from redis.exceptions import RedisError
+
+    try:
+        yield
+    except KafkaError as error:
+        raise Failed(f"the broker can't be used: {error}") from error
+    except RedisError as error:
+        raise Failed(f"Redis can't be used: {error}") from error

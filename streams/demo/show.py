@@ -54,10 +54,6 @@ async def run_demo(seed: int = SEED) -> None:
             raise
         print("\nStopped; nothing is left behind.", file=sys.stderr)  # noqa: T201 - the demo is a command
         sys.exit(128 + stopped_by[0])
-    except StackFailed as error:
-        for note in getattr(error, "__notes__", ()):
-            print(note, file=sys.stderr)  # noqa: T201
-        raise
 
 
 async def _demo(day: Day) -> None:

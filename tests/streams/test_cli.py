@@ -314,6 +314,7 @@ def test_a_broker_that_is_not_there_fails_and_is_named_without_a_traceback():
 
 STUBBORN_WORKER = """
 import asyncio
+import streams.worker
 from streams.cli import running
 
 class Stubborn:
@@ -326,7 +327,7 @@ class Stubborn:
         try:
             raise ValueError("no such jane@example.com")
         except ValueError as error:
-            raise running.WorkerFailed("the worker met something unexpected and stopped") from error
+            raise streams.worker.WorkerFailed("the worker met something unexpected and stopped") from error
 
     async def never_end(self):
         while True:
@@ -335,7 +336,7 @@ class Stubborn:
             except asyncio.CancelledError:
                 pass
 
-running.Worker = Stubborn
+streams.worker.Worker = Stubborn
 running.worker()
 """
 
