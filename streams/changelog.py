@@ -67,7 +67,8 @@ class Changelog:
         await self._rebuild(partition, fence, end)
 
     async def _rebuild(self, partition: int, fence: int, end: int) -> None:
-        _log.warning("rebuilding", partition=partition, records=end)
+        if end:  # a partition nobody has ever had has nothing but our mark
+            _log.warning("rebuilding", partition=partition, records=end)
         await self._store.wipe(partition)
         await self._restore(partition, fence, 0, end)
 

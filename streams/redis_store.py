@@ -32,7 +32,16 @@ Changes = Mapping[int, bytes | None]
 RECOVERED: Final = 2**62
 """The offset that Faust is told is restored: beyond any there is, since `streams.changelog` restores and not Faust."""
 
-# One packed argument costs the client a tenth of a thousand single ones.
+# One packed argument costs the client a tenth of a thousand single ones, and one script a fifth of a thousand commands.
+# ARGV: the keys. Gives the bookkeeping and every key's fields and values, all of one moment.
+_READ: Final = """
+local found = {}
+for place, key in ipairs(cmsgpack.unpack(ARGV[1])) do
+  found[place] = redis.call('HGETALL', KEYS[1] .. ':' .. key)
+end
+return {redis.call('HMGET', KEYS[1], 'fence', 'off'), found}
+"""
+
 _APPLY: Final = """
 local function apply(packed)
   for _, change in ipairs(cmsgpack.unpack(packed)) do
@@ -95,6 +104,7 @@ class RedisStore(SerializedStore[Any, Any]):
         super().__init__(url, app, table, **kwargs)
         self._redis = Redis.from_url(str(url))
         self._async = AsyncRedis.from_url(str(url))
+        self._read = self._async.register_script(_READ)
         self._write = self._async.register_script(_WRITE)
         self._restore = self._async.register_script(_RESTORE)
         self._owned: dict[int, Owned] = {}
@@ -116,17 +126,13 @@ class RedisStore(SerializedStore[Any, Any]):
 
         """
         ours = self._owned[partition]
-        pipeline = self._async.pipeline(transaction=False)
-        for key in keys:
-            pipeline.hgetall(self._key(partition, key))
-        # Last, so that a flush amid the reads is seen: it takes the bookkeeping with it.
-        pipeline.hmget(self._meta(partition), "fence", "off")
-        *found, (fence, offset) = await pipeline.execute()
+        packed = msgspec.msgpack.encode(keys)
+        (fence, offset), found = await self._read(keys=[self._meta(partition)], args=[packed])
         if fence is not None and int(fence) > ours.fence:
             raise Fenced(f"partition {partition} of table {self.table_name} has another owner now")
         if fence is None or offset is None or Owned(int(fence), int(offset)) != ours:
             raise self._lost(partition)
-        return [{int(field): value for field, value in windows.items()} for windows in found]
+        return [{int(flat[place]): flat[place + 1] for place in range(0, len(flat), 2)} for flat in found]
 
     async def write_many(self, partition: int, changes: Mapping[str, Changes], offset: int) -> None:
         """Write changed windows and the changelog offset they reach, all or nothing, in one round trip.
