@@ -61,7 +61,7 @@ class Installation:
         if self._snapshot:
             await self.flush()
             for key, value in self._snapshot.items():
-                await self._redis.restore(key, 0, value)
+                await self._redis.restore(key, 0, value, replace=True)  # a worker may be rebuilding meanwhile
         self._snapshot = {key: value for key, value in now.items() if value is not None}
 
     async def close(self) -> None:
