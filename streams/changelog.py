@@ -14,7 +14,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from streams.publisher import KafkaPublisher
-from streams.redis_store import Changes, Fenced, RedisStore
+from streams.redis_scripts import Changes
+from streams.redis_store import Fenced, RedisStore
 from streams.settings import Settings
 
 TOPIC: Final = "bounceline-contacts-changelog"

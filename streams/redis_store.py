@@ -16,69 +16,20 @@ Ordinary table access (`table[key].current()`) works too, one blocking round tri
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
-import msgspec
 import orjson
 from faust.stores.base import SerializedStore
 from faust.types import TP
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
+from streams import redis_scripts
+from streams.redis_scripts import Changes
+
 Windows = Mapping[int, bytes]
 """Window number (start / size) -> value."""
 
-Changes = Mapping[int, bytes | None]
-"""Window number -> new value, None to delete it."""
-
 RECOVERED: Final = 2**62
 """The offset that Faust is told is restored: beyond any there is, since `streams.changelog` restores and not Faust."""
-
-# One packed argument costs the client a tenth of a thousand single ones, and one script a fifth of a thousand commands.
-# ARGV: the keys. Gives the bookkeeping and every key's fields and values, all of one moment.
-_READ: Final = """
-local found = {}
-for place, key in ipairs(cmsgpack.unpack(ARGV[1])) do
-  found[place] = redis.call('HGETALL', KEYS[1] .. ':' .. key)
-end
-return {redis.call('HMGET', KEYS[1], 'fence', 'off'), found}
-"""
-
-_APPLY: Final = """
-local function apply(packed)
-  for _, change in ipairs(cmsgpack.unpack(packed)) do
-    local key = KEYS[1] .. ':' .. change[1]
-    if #change[2] > 0 then redis.call('HSET', key, unpack(change[2])) end
-    if #change[3] > 0 then redis.call('HDEL', key, unpack(change[3])) end
-  end
-end
-local fence, off = unpack(redis.call('HMGET', KEYS[1], 'fence', 'off'))
-"""
-
-# ARGV: fence, changes, changelog offset they reach, the one expected to be there. 1 written, 0 fenced, -1 lost.
-_WRITE: Final = (
-    _APPLY
-    + """
-if not fence or not off then return -1 end
-if tonumber(fence) > tonumber(ARGV[1]) then return 0 end
-if fence ~= ARGV[1] then return -1 end
-if off == ARGV[3] then return 1 end -- a repeat of this very write, whose answer was lost
-if off ~= ARGV[4] then return -1 end
-apply(ARGV[2])
-redis.call('HSET', KEYS[1], 'off', ARGV[3])
-return 1
-"""
-)
-
-# ARGV: fence, changes, changelog offset they reach, or '' for not yet. Takes the fence unless a newer one is there.
-_RESTORE: Final = (
-    _APPLY
-    + """
-if fence and tonumber(fence) > tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 'fence', ARGV[1])
-apply(ARGV[2])
-if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'off', ARGV[3]) end
-return 1
-"""
-)
 
 
 class Fenced(Exception):
@@ -104,9 +55,9 @@ class RedisStore(SerializedStore[Any, Any]):
         super().__init__(url, app, table, **kwargs)
         self._redis = Redis.from_url(str(url))
         self._async = AsyncRedis.from_url(str(url))
-        self._read = self._async.register_script(_READ)
-        self._write = self._async.register_script(_WRITE)
-        self._restore = self._async.register_script(_RESTORE)
+        self._read = self._async.register_script(redis_scripts.READ)
+        self._write = self._async.register_script(redis_scripts.WRITE)
+        self._restore = self._async.register_script(redis_scripts.RESTORE)
         self._owned: dict[int, Owned] = {}
         self._partition_of: Callable[[str], int] = (self.options or {})["partition_of"]
         self._seconds = round(table.window.size)
@@ -126,7 +77,7 @@ class RedisStore(SerializedStore[Any, Any]):
 
         """
         ours = self._owned[partition]
-        packed = msgspec.msgpack.encode(keys)
+        packed = redis_scripts.packed_keys(keys)
         (fence, offset), found = await self._read(keys=[self._meta(partition)], args=[packed])
         if fence is not None and int(fence) > ours.fence:
             raise Fenced(f"partition {partition} of table {self.table_name} has another owner now")
@@ -145,7 +96,7 @@ class RedisStore(SerializedStore[Any, Any]):
 
         """
         ours = self._owned[partition]
-        args: list[int | bytes] = [ours.fence, _packed(changes), offset, ours.offset]
+        args: list[int | bytes] = [ours.fence, redis_scripts.packed(changes), offset, ours.offset]
         match await self._write(keys=[self._meta(partition)], args=args):
             case 1:
                 self._owned[partition] = Owned(ours.fence, offset)
@@ -188,7 +139,7 @@ class RedisStore(SerializedStore[Any, Any]):
             Fenced: A newer fence is there.
 
         """
-        args: list[int | bytes | str] = [fence, _packed(changes), "" if offset is None else offset]
+        args: list[int | bytes | str] = [fence, redis_scripts.packed(changes), "" if offset is None else offset]
         if not await self._restore(keys=[self._meta(partition)], args=args):
             raise Fenced(f"partition {partition} of table {self.table_name} has another owner now")
         if offset is not None:
@@ -287,17 +238,3 @@ class RedisStore(SerializedStore[Any, Any]):
 
 _ESCAPED: Final = str.maketrans({character: f"\\{character}" for character in "*?[]\\"})
 """What means something in a pattern of SCAN; a prefix may hold it."""
-
-
-def _packed(changes: Mapping[str, Changes]) -> bytes:
-    """Pack changes as the scripts read them: [key, [field, value, …], [field to delete, …]] each, in MessagePack."""
-    return msgspec.msgpack.encode(
-        [
-            [
-                key,
-                [part for field, value in own.items() if value is not None for part in (str(field), value.decode())],
-                [str(field) for field, value in own.items() if value is None],
-            ]
-            for key, own in changes.items()
-        ]
-    )
