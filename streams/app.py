@@ -19,8 +19,8 @@ def make_app(settings: Settings) -> faust.App:
     """Make a Faust app that owns nothing but its consumer group.
 
     Topics are made from the catalogue, never by Faust; the web server is ours, since Faust's shows table contents;
-    state is shared in Redis, so there are no standbys; and Faust's own guess at consistency is off because an embedded
-    broker's end offsets are short of the truth.
+    state is shared in Redis, so there are no standbys; and Faust has nothing to restore or to check, since
+    `streams.changelog` does.
     """
     return faust.App(
         settings.group,

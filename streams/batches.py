@@ -1,9 +1,9 @@
 """A Faust transport that hands an agent one message per fetched chunk of a partition, instead of one per record.
 
 Stock Faust spends about 160 us on every message, most of it on asyncio bookkeeping; with a chunk of records in each
-message that cost is paid once per chunk. Agents, topics, tables, rebalancing and recovery stay Faust's.
+message that cost is paid once per chunk. Agents, topics, tables and rebalancing stay Faust's.
 
-Only topics made with `batch_topic` are delivered in chunks; changelogs keep Faust's per-record delivery. This module
+Only topics made with `batch_topic` are delivered in chunks; any other keeps Faust's per-record delivery. This module
 reaches into private members of faust-streaming, which is why that version is pinned; `tests/embedded/test_batches.py`
 fails when an upgrade touches them.
 """

@@ -65,7 +65,7 @@ class KafkaPublisher:
 
         """
         by_place: dict[tuple[str, int], list[_Record]] = {}
-        partitions = {o.topic: await self._partitions(o.topic) for o in outgoing}
+        partitions = {topic: await self._partitions(topic) for topic in {o.topic for o in outgoing}}
         for topic, key, value, headers in outgoing:
             number = next(self._keyless) % partitions[topic] if key is None else partition_of(key, partitions[topic])
             by_place.setdefault((topic, number), []).append((key, value, headers))

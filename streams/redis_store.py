@@ -25,9 +25,6 @@ from redis.asyncio import Redis as AsyncRedis
 from streams import redis_scripts
 from streams.redis_scripts import Changes
 
-Windows = Mapping[int, bytes]
-"""Window number (start / size) -> value."""
-
 RECOVERED: Final = 2**62
 """The offset that Faust is told is restored: beyond any there is, since `streams.changelog` restores and not Faust."""
 
@@ -80,7 +77,7 @@ class RedisStore(SerializedStore[Any, Any]):
         packed = redis_scripts.packed_keys(keys)
         (fence, offset), found = await self._read(keys=[self._meta(partition)], args=[packed])
         if fence is not None and int(fence) > ours.fence:
-            raise Fenced(f"partition {partition} of table {self.table_name} has another owner now")
+            raise self._fenced(partition)
         if fence is None or offset is None or Owned(int(fence), int(offset)) != ours:
             raise self._lost(partition)
         return [{int(flat[place]): flat[place + 1] for place in range(0, len(flat), 2)} for flat in found]
@@ -101,9 +98,12 @@ class RedisStore(SerializedStore[Any, Any]):
             case 1:
                 self._owned[partition] = Owned(ours.fence, offset)
             case 0:
-                raise Fenced(f"partition {partition} of table {self.table_name} has another owner now")
+                raise self._fenced(partition)
             case _:
                 raise self._lost(partition)
+
+    def _fenced(self, partition: int) -> Fenced:
+        return Fenced(f"partition {partition} of table {self.table_name} has another owner now")
 
     def _lost(self, partition: int) -> StateLost:
         return StateLost(f"Redis has lost partition {partition} of table {self.table_name}")
@@ -141,7 +141,7 @@ class RedisStore(SerializedStore[Any, Any]):
         """
         args: list[int | bytes | str] = [fence, redis_scripts.packed(changes), "" if offset is None else offset]
         if not await self._restore(keys=[self._meta(partition)], args=args):
-            raise Fenced(f"partition {partition} of table {self.table_name} has another owner now")
+            raise self._fenced(partition)
         if offset is not None:
             self._owned[partition] = Owned(fence, offset)
 

@@ -60,7 +60,7 @@ class RedisContactTable:
         try:
             await patiently(lambda: self._store.write_many(partition, changes, offset))
         except StateLost:
-            # Lost since it was read, or a write whose answer was lost: what we meant to write is in the changelog.
+            # Lost since it was read: what we meant to write is in the changelog.
             await self._rebuild(partition)
 
     async def _rebuild(self, partition: int) -> None:

@@ -2,28 +2,7 @@
 
 import pytest
 
-from agents.classify.classification import classify
-from schemas.delivery import DeliveryEvent
-from schemas.rejected import Rejected
-from schemas.report import Report
-
-EVENT = {"event": "bounce", "time": 1760000102, "email": "gone@example.net", "MessageID": 93449692684977442}
-
-
-def classified(payload):
-    return [found for _, found in classify(Report("mailjet", "acme", payload))]
-
-
-def one(**fields) -> DeliveryEvent:
-    [found] = classified({**EVENT, **fields})
-    assert isinstance(found, DeliveryEvent), found
-    return found
-
-
-def rejected(**fields) -> str:
-    [found] = classified({**EVENT, **fields})
-    assert isinstance(found, Rejected), found
-    return found.reason
+from tests.support.mailjet import one, rejected
 
 
 @pytest.mark.parametrize(
