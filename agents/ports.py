@@ -3,9 +3,10 @@
 `streams` provides them over Kafka and Redis, or in memory for `replay` and the tests. The same agents run on both.
 """
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from agents.suppress.attempts import Mark
 from agents.suppress.cells import Cells
 
 
@@ -24,13 +25,21 @@ class Record(Protocol):
     def key(self) -> bytes | None: ...
     @property
     def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 class Batch(Protocol):
-    """Some records of one partition, in order; the unit that is decided, published, remembered and acknowledged."""
+    """Some records of one partition, in order; the unit that is decided, published, remembered and acknowledged.
+
+    `start` is the offset that the partition stands at: everything before it has been acknowledged. A batch without
+    records says that for a while nothing came.
+    """
 
     @property
     def partition(self) -> int: ...
+    @property
+    def start(self) -> int: ...
     @property
     def records(self) -> Sequence[Record]: ...
     def done(self) -> None:
@@ -56,17 +65,52 @@ class Publisher(Protocol):
         """
 
 
+class Known(NamedTuple):
+    """What the table knows of a contact: its cells, and its deliveries where they were asked for."""
+
+    cells: Cells
+    delivered: Sequence[Mark] = ()
+
+
+class Changed(NamedTuple):
+    """What is to be remembered of a contact: its changed cells (None deletes one), and deliveries that are in none."""
+
+    cells: Mapping[int, bytes | None]
+    delivered: Sequence[Mark] = ()
+
+
 class ContactTable(Protocol):
-    """The table of contacts: what the fold keeps, by contact and day of event time.
+    """The table of contacts: what the fold keeps, by contact and day of event time, and their latest deliveries.
 
     A contact is named by tenant, unit separator and contact key.
     """
 
-    async def read(self, partition: int, contacts: Sequence[str]) -> Sequence[Cells]:
-        """Give each contact's cells, in the order asked; empty for a contact of whom nothing is known."""
+    async def read(self, batch: Batch, contacts: Sequence[str], failing: Collection[str]) -> Sequence[Known]:
+        """Give what is known of each contact, in the order asked; of those that are `failing`, the deliveries too."""
 
-    async def write(self, partition: int, changes: Mapping[str, Mapping[int, bytes | None]]) -> None:
-        """Remember changed cells (None deletes one); return once they would survive the loss of Redis."""
+    async def write(self, batch: Batch, changes: Mapping[str, Changed]) -> None:
+        """Remember changes; return once they would survive the loss of Redis."""
+
+    async def forget(self, batch: Batch, before: int) -> None:
+        """Forget the deliveries that date from before an event time, in ms."""
+
+
+class Complete(NamedTuple):
+    """How far the reports have been read. `until` is ms since 1970.
+
+    Every report that arrived before `until` has been seen; of each partition of `esp-reports`, every one with a
+    smaller offset than `reports` tells.
+    """
+
+    until: int
+    reports: Mapping[int, int]
+
+
+class Arrivals(Protocol):
+    """Knows how far the reports have been read, in all partitions of `esp-reports` and by all workers."""
+
+    def complete(self, partition: int, offset: int) -> Complete:
+        """Give what is complete for who has decided a partition of `delivery-events` up to `offset` (exclusive)."""
 
 
 Metric = Literal["reports", "delivery_events", "rejected", "late_reports", "suppressions"]
@@ -80,4 +124,4 @@ class Meter(Protocol):
 
 
 Agent = Callable[[AsyncIterable[Batch]], Awaitable[None]]
-"""An agent: takes batches until there are no more. It raises only what must stop the worker."""
+"""An agent: takes the batches of one partition until there are no more. It raises only what must stop the worker."""

@@ -98,6 +98,8 @@ class Policy:
         self._default = default
         self._tenants = tenants
         self._hashes = {policy: _hash(policy) for policy in (default, *tenants.values())}
+        self.longest_lateness = max(own.soft_bounce.allowed_lateness for own in (default, *tenants.values()))
+        """The longest `allowed_lateness` of any tenant, in ms."""
         self.fingerprint = _hash({"": default, **tenants})
         """SHA-256 (hex) over all of it: what the workers of a group must have alike."""
 

@@ -9,8 +9,8 @@ fails when an upgrade touches them.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final, cast
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, cast
 
 import faust
 from aiokafka.errors import KafkaError
@@ -25,6 +25,40 @@ record hardly falls any more."""
 
 FETCH_WAIT_MS: Final = 100
 """How long the broker may hold a fetch back when it has nothing."""
+
+
+BATCHES_AHEAD: Final = 3
+"""Batches of a partition that may be under way before no more of it is fetched."""
+
+FULL_SECONDS: Final = 0.02
+"""How long a fetch may wait for partitions that have nothing while others have enough and will soon want more."""
+
+
+class Progress(NamedTuple):
+    """How far a partition has been read, acknowledged and committed.
+
+    All before `offset` has, and every record with a timestamp smaller than `arrived` (ms).
+    """
+
+    offset: int
+    arrived: int
+
+    def text(self) -> bytes:
+        """Give it as text."""
+        return b"%d:%d" % self
+
+    @classmethod
+    def parse(cls, text: bytes) -> "Progress":
+        """Read what `text` gave."""
+        offset, arrived = text.split(b":")
+        return cls(int(offset), int(arrived))
+
+
+class View(NamedTuple):
+    """A partition as its last fetch showed it: the end of the log, and when that was (ms)."""
+
+    end: int
+    polled_at: int
 
 
 class BatchSchema(faust.Schema[bytes, list[ConsumerRecord]]):
@@ -47,13 +81,14 @@ def batch_topic(app: faust.App, name: str) -> Any:
 class FaustBatch:
     """One chunk of a partition, as agents see it (`agents.ports.Batch`)."""
 
-    __slots__ = ("_event", "partition", "records")
+    __slots__ = ("_event", "partition", "records", "start")
 
     def __init__(self, event: Any) -> None:
         """Wrap a Faust event of a batch topic."""
         self._event = event
         self.partition: int = event.message.partition
         self.records: Sequence[Any] = event.message.value
+        self.start: int = self.records[0].offset
 
     def done(self) -> None:
         """Acknowledge the chunk; its offsets are committed at the next commit."""
@@ -83,9 +118,13 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Start with no chunk outstanding."""
         super().__init__(*args, **kwargs)
-        # Last offset of every chunk delivered and not yet committed, in order, per partition. Faust's own search for
-        # gaps can commit past a message that is still in work; a queue can't.
-        self._outstanding: dict[TP, deque[int]] = {}
+        # Every chunk delivered and not yet ready to be committed, in order, per partition: its last offset, and the
+        # newest timestamp so far. Faust's own search for gaps can commit past a message in work; a queue can't.
+        self._outstanding: dict[TP, deque[tuple[int, int]]] = {}
+        self._delivered: dict[TP, Progress] = {}  # with the last chunk that was delivered
+        self._committable: dict[TP, Progress] = {}
+        self._progress: dict[TP, Progress] = {}
+        self._skipped = False  # records were taken from the client and not delivered: they will be read again
 
     def _is_batched(self, topic: str) -> bool:
         conductor: Any = self.app.topics
@@ -98,6 +137,7 @@ class Consumer(driver.Consumer):
         """Take Faust's place between fetcher and agents, for as long as neither is stopped."""
         try:
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):
+                self._look_for_ends()
                 # Before the fetch: what it brings belongs to the assignment that it was begun in.
                 generation = self.app.consumer_generation_id
                 records, active = await self._wait_next_records(1.0)
@@ -108,10 +148,23 @@ class Consumer(driver.Consumer):
                 elif records:
                     # A rebalance came between. Whether these were read before or after it went back to the committed
                     # offsets can't be told, so go back once more: read twice is harmless, skipped is not.
+                    self._skipped = True
                     await self._go_back()
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
+        """Fetch from those partitions that have not enough under way."""
+        if active_partitions is None:
+            return await super()._getmany(active_partitions, timeout)
+        wanting = {tp for tp in active_partitions if len(self._outstanding.get(tp, ())) < BATCHES_AHEAD}
+        if len(wanting) == len(active_partitions):
+            return await super()._getmany(wanting, timeout)
+        if wanting:
+            return await super()._getmany(wanting, FULL_SECONDS)
+        await self.sleep(FULL_SECONDS)
+        return {}
 
     async def _go_back(self) -> None:
         try:
@@ -127,17 +180,26 @@ class Consumer(driver.Consumer):
             size = MAX_RECORDS if self._is_batched(tp.topic) else 1
             for start in range(0, len(fetched), size):
                 if not self.flow_active or self.app.consumer_generation_id != generation:
+                    self._skipped = True
                     return
                 if active is not None and tp not in active and tp not in self._buffered_partitions:
+                    self._skipped = True
                     break
                 chunk = fetched[start : start + size]
                 last = chunk[-1]
                 message = self._to_message(tp, last)
                 if size > 1:
                     message = self._chunk_message(tp, chunk)
-                    self._outstanding.setdefault(tp, deque()).append(last.offset)
+                    self._note_delivered(tp, chunk)
                 await self.wait_first(self.callback(message), self.suspend_flow.wait())
                 self._read_offset[tp] = last.offset
+
+    def _note_delivered(self, tp: TP, chunk: list[ConsumerRecord]) -> None:
+        newest = max(record.timestamp for record in chunk)
+        before = self._delivered.get(tp)
+        newest = max(newest, before.arrived) if before else newest
+        self._delivered[tp] = Progress(chunk[-1].offset + 1, newest)
+        self._outstanding.setdefault(tp, deque()).append((chunk[-1].offset, newest))
 
     def _chunk_message(self, tp: TP, chunk: list[ConsumerRecord]) -> ConsumerMessage:
         """Make the one message that carries a chunk; it stands at the chunk's last offset."""
@@ -164,22 +226,72 @@ class Consumer(driver.Consumer):
             return super()._new_offset(tp)
         acked = self._acked_index[tp]
         committable = None
-        while waiting and waiting[0] in acked:
-            last = waiting.popleft()
+        while waiting and waiting[0][0] in acked:
+            last, newest = waiting.popleft()
             acked.discard(last)
             self._acked[tp].remove(last)
             committable = last + 1
+            self._committable[tp] = Progress(committable, newest)
         return committable
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:  # noqa: FBT002 - Faust's
+        """Commit, and note how far that reaches."""
+        committed = await super()._commit_offsets(offsets, start_new_transaction)
+        for tp, offset in offsets.items() if committed else ():
+            reached = self._committable.get(tp)
+            if reached and reached.offset == offset == self._committed_offset.get(tp):
+                self._progress[tp] = reached
+        return committed
+
+    def progress(self, topic: str) -> dict[int, Progress]:
+        """Give how far the partitions of a batch topic that are ours have been read, by number."""
+        return {tp.partition: reached for tp, reached in self._progress.items() if tp.topic == topic}
+
+    def views(self, topic: str) -> dict[int, View]:
+        """Give our partitions of a topic as they were last seen on the broker, by number."""
+        found = {tp.partition: self._state(tp) for tp in self.assignment() if tp.topic == topic}
+        return {number: View(*state[1:]) for number, state in found.items() if state}
+
+    def _state(self, tp: TP) -> tuple[int, int, int] | None:
+        """Give position, end and time of the last poll (ms), as the client in the consumer thread has them."""
+        client = cast("Any", self._thread)._consumer
+        subscription = client._subscription.subscription if client else None
+        assignment = subscription.assignment if subscription else None
+        if assignment is None or tp not in assignment.tps:
+            return None
+        state = assignment.state_value(tp)
+        if not state.has_valid_position or state.highwater is None or not state.timestamp:
+            return None
+        return state.position, state.highwater, state.timestamp
+
+    def _look_for_ends(self) -> None:
+        """Note the partitions of which everything there is has been committed: they are complete up to their last poll.
+
+        Called between fetches, when no record is on its way from the client to us.
+        """
+        for tp in () if self._skipped else self.assignment():
+            state = self._state(tp) if self._is_batched(tp.topic) and not self._outstanding.get(tp) else None
+            delivered = self._delivered.get(tp)
+            if state is None or (delivered and delivered.offset != self._committed_offset.get(tp)):
+                continue
+            position, end, polled_at = state
+            if position >= end:
+                self._progress[tp] = Progress(position, polled_at)
 
     async def perform_seek(self) -> None:
         """Go back to the committed offsets; chunks delivered before will come again."""
         self._outstanding.clear()
+        self._delivered.clear()
         await super().perform_seek()
+        self._skipped = False
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit what is done before Faust forgets it, then let go of the partitions."""
         await self.commit()
         await super().on_partitions_revoked(revoked)
+        for tp in revoked:
+            self._progress.pop(tp, None)
+            self._committable.pop(tp, None)
 
 
 class Transport(driver.Transport):

@@ -8,11 +8,11 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from streams.errors import Failed
 from streams.settings import Settings
+from streams.state.clients import async_client
 
 TOPIC: Final = "bounceline-installation"
 SECRET: Final = b"contact-secret"
@@ -91,7 +91,7 @@ class Presence:
 
     def __init__(self, settings: Settings) -> None:
         """Take where Redis is and what our policy is; nothing is opened before `join`."""
-        self._redis = Redis.from_url(settings.redis)
+        self._redis = async_client(settings.redis)
         self._key = f"{settings.group}:workers"
         self._policy = settings.policy.fingerprint
         self._name = uuid4().hex

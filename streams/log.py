@@ -73,6 +73,6 @@ def set_up(level: str) -> None:
         "asyncio",
         "aiohttp",
         "streams.batches",
-        "streams.redis_store",
+        "streams.state.store",
     ):
         logging.getLogger(chatty).setLevel(logging.DEBUG if level == "DEBUG" else logging.WARNING)

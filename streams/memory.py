@@ -1,10 +1,11 @@
 """The world in memory: what `replay` and the tests give to agents in place of Kafka and Redis."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from agents.ports import Metric, Outgoing
-from agents.suppress.cells import Cells
+from agents.ports import Batch, Changed, Complete, Known, Metric, Outgoing
+from agents.suppress.attempts import Mark
+from schemas.times import DAY, HOUR
 
 
 class MemoryRecord(NamedTuple):
@@ -16,6 +17,7 @@ class MemoryRecord(NamedTuple):
     timestamp: int | None
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class MemoryBatch:
@@ -25,6 +27,7 @@ class MemoryBatch:
         """Take records of one partition, in order."""
         self.records = records
         self.partition = records[0].partition
+        self.start = records[0].offset
 
     def done(self) -> None:
         """Let it go by."""
@@ -50,25 +53,49 @@ class MemoryPublisher:
 
 
 class MemoryTable:
-    """The table of contacts in a dict."""
+    """The table of contacts in dicts."""
 
     def __init__(self) -> None:
         """Start with nobody known."""
         self._cells: dict[str, dict[int, bytes]] = {}
+        self._delivered: dict[int, dict[str, list[Mark]]] = {}  # hour of event time -> contact -> deliveries in it
 
-    async def read(self, partition: int, contacts: Sequence[str]) -> Sequence[Cells]:
-        """Give each contact's cells."""
-        return [self._cells.get(contact, {}) for contact in contacts]
+    async def read(self, batch: Batch, contacts: Sequence[str], failing: Collection[str]) -> Sequence[Known]:
+        """Give what is known of each contact."""
+        return [
+            Known(self._cells.get(contact, {}), self._deliveries(contact) if contact in failing else ())
+            for contact in contacts
+        ]
 
-    async def write(self, partition: int, changes: Mapping[str, Mapping[int, bytes | None]]) -> None:
-        """Change cells; a contact without any is forgotten."""
-        for contact, cells in changes.items():
+    def _deliveries(self, contact: str) -> list[Mark]:
+        return [mark for hour in self._delivered.values() for mark in hour.get(contact, ())]
+
+    async def write(self, batch: Batch, changes: Mapping[str, Changed]) -> None:
+        """Change cells and remember deliveries; a contact without any cell is forgotten."""
+        for contact, (cells, delivered) in changes.items():
             known = {**self._cells.get(contact, {}), **cells}
             kept = {day: cell for day, cell in known.items() if cell is not None}
             if kept:
                 self._cells[contact] = kept
             else:
                 self._cells.pop(contact, None)
+            for mark in delivered:
+                hour = self._delivered.setdefault(mark[0] // HOUR, {}).setdefault(contact, [])
+                if mark not in hour:
+                    hour.append(mark)
+
+    async def forget(self, batch: Batch, before: int) -> None:
+        """Forget the hours that ended a day before then: there is room, and a chain of reports may be long."""
+        for hour in [hour for hour in self._delivered if (hour + 1) * HOUR <= before - DAY]:
+            del self._delivered[hour]
+
+
+class InOrder:
+    """Tells that whatever has come was all that arrived before (`agents.ports.Arrivals`): true of a file."""
+
+    def complete(self, partition: int, offset: int) -> Complete:
+        """Give the end of time."""
+        return Complete(2**62, {})
 
 
 class NoMeter:

@@ -16,6 +16,8 @@ _REDIS_AWAY: Final = (
     redis_exceptions.TimeoutError,
     redis_exceptions.BusyLoadingError,
     redis_exceptions.ReadOnlyError,  # a former master, until the new one is found
+    redis_exceptions.ClusterDownError,
+    redis_exceptions.SlotNotCoveredError,  # a node is gone, and nobody has taken its place yet
 )
 _T = TypeVar("_T")
 _log = structlog.get_logger()

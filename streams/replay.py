@@ -14,7 +14,7 @@ from agents.suppress.identity import contact_keys
 from schemas.codec import decode_report, encode
 from schemas.policy import Policy
 from schemas.rejected import Rejected
-from streams.memory import MemoryBatch, MemoryPublisher, MemoryRecord, MemoryTable, NoMeter, each
+from streams.memory import InOrder, MemoryBatch, MemoryPublisher, MemoryRecord, MemoryTable, NoMeter, each
 from streams.settings import DEV_SECRET
 
 CHUNK_LINES = 1_000
@@ -52,7 +52,9 @@ async def replay(
         if outgoing.topic == "suppressions" and outgoing.value is not None:
             on_suppression(outgoing.value)
 
-    suppress_agent = make_suppress_agent(MemoryTable(), MemoryPublisher(take), contact_key, policy, NoMeter())
+    suppress_agent = make_suppress_agent(
+        MemoryTable(), MemoryPublisher(take), InOrder(), contact_key, policy, NoMeter()
+    )
 
     async def delivery_events() -> AsyncIterator[MemoryBatch]:
         # A batch each: a worker folds the changes of a batch into one record, replay shows every change.

@@ -9,6 +9,7 @@ from typing import Final
 
 from schemas.policy import Policy, PolicyInvalid, parse_policy
 from schemas.times import parse_duration
+from streams.redis_url import check_url
 
 DEV_SECRET = b"bounceline-development-only"
 """The contact secret of `dev`, `demo` and `replay`: fixed, so that their contact keys can be compared."""
@@ -27,7 +28,6 @@ KNOWN = (
 LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,200}", re.ASCII)  # a topic's name has up to 249 of these
-_REDIS: Final = ("redis://", "rediss://")
 
 
 class SettingsInvalid(ValueError):
@@ -39,7 +39,7 @@ class Settings:
     """What a process is told from outside.
 
     kafka: bootstrap servers, `host:port[,host:port…]`.
-    redis: a `redis://` or `rediss://` URL.
+    redis: a URL as `streams.redis_url` has it.
     topic_prefix: put literally before every topic, group id, changelog and Redis key.
     contact_secret: key of the contact keys.
     session_timeout_seconds: after which the broker gives a silent worker's partitions to others.
@@ -77,8 +77,10 @@ def from_environment(environ: Mapping[str, str], default_secret: bytes | None = 
     if unknown := sorted(name for name in environ if name.startswith("BOUNCELINE_") and name not in KNOWN):
         raise SettingsInvalid(f"{unknown[0]} is not a setting of bounceline; it knows {', '.join(KNOWN)}")
     redis = environ.get("BOUNCELINE_REDIS") or "redis://127.0.0.1:6379/0"
-    if not redis.startswith(_REDIS):  # not shown: it may hold a password
-        raise SettingsInvalid(f"BOUNCELINE_REDIS is not a URL that begins with {' or '.join(_REDIS)}")
+    try:
+        check_url(redis)
+    except ValueError as error:  # which does not show it: it may hold a password
+        raise SettingsInvalid(f"BOUNCELINE_REDIS: {error}") from None
     prefix = environ.get("BOUNCELINE_TOPIC_PREFIX", "")
     if not _PREFIX.fullmatch(prefix):
         raise SettingsInvalid(f"BOUNCELINE_TOPIC_PREFIX {prefix!r} is not up to 200 of A-Z a-z 0-9 . _ -")

@@ -2,21 +2,29 @@
 
 import asyncio
 import signal
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final, cast
 
 import structlog
+from faust.types import TP
+from redis.exceptions import RedisError
 
 from agents.classify.agent import make_classify_agent
 from agents.suppress.agent import make_suppress_agent
 from agents.suppress.identity import contact_keys
 from schemas.topics import catalogue
 from streams.app import bind, make_app
-from streams.changelog import Changelog
+from streams.arrivals import RedisArrivals
+from streams.batches import Consumer
 from streams.installation import Presence, check_secret
 from streams.metrics import PrometheusMeter
+from streams.partition_runs import PartitionRuns
 from streams.publisher import KafkaPublisher
 from streams.settings import Settings
-from streams.tables import RedisContactTable, make_contacts
+from streams.state.changelog import Changelog
+from streams.state.clients import async_client
+from streams.state.contacts import RedisContactTable, make_contacts
+from streams.state.deliveries import Deliveries
 from streams.topics import ensure_topics
 from streams.web.server import Web
 
@@ -24,6 +32,8 @@ STOP_SECONDS: Final = 20.0
 """How long a stop may take; 5 s are left to the promise of 25 s for a batch that no broker or Redis lets finish."""
 
 WATCH_SECONDS: Final = 0.5
+
+ARRIVALS_SECONDS: Final = 0.5
 
 _log = structlog.get_logger()
 
@@ -41,26 +51,31 @@ class Worker:
         self._meter = PrometheusMeter()
         self._publisher = KafkaPublisher(settings)
         self._app = make_app(settings)
-        self._table = make_contacts(self._app, catalogue()["delivery-events"].partitions)
+        self._reports, self._events = settings.topic("esp-reports"), settings.topic("delivery-events")
         self._failure: BaseException | None = None
         self._stop = asyncio.Event()
         self._web = Web(self._meter, self.is_ready, http_port)
 
         contact_key = contact_keys(settings.contact_secret)
-        store = self._table.table.data
-        contacts = RedisContactTable(store, Changelog(settings, store, self._publisher))
+        store = make_contacts(self._app, settings.redis, catalogue()["delivery-events"].partitions).table.data
+        deliveries = Deliveries(settings, store.partitions, contact_key)
+        changelog = Changelog(settings, store, self._publisher, deliveries.renote)
+        self._contacts = RedisContactTable(settings, store.partitions, changelog, self._on_crash)
+        self._redis = async_client(settings.redis)
+        self._arrivals = RedisArrivals(self._redis, f"{settings.group}:arrivals", catalogue()["esp-reports"].partitions)
         classify = make_classify_agent(self._publisher, contact_key, self._meter)
-        suppress = make_suppress_agent(contacts, self._publisher, contact_key, settings.policy, self._meter)
-        bind(self._app, settings.topic("esp-reports"), "classify", classify, self._on_crash)
-        bind(self._app, settings.topic("delivery-events"), "suppress", suppress, self._on_crash)
+        suppress = make_suppress_agent(
+            self._contacts, self._publisher, self._arrivals, contact_key, settings.policy, self._meter
+        )
+        bind(self._app, self._reports, "classify", PartitionRuns(classify, self._on_crash))
+        bind(self._app, self._events, "suppress", PartitionRuns(suppress, self._on_crash, self._contacts.fenced))
+        cast("Any", self._app.on_partitions_assigned).connect(self._on_assigned)
 
     def is_ready(self) -> bool:
-        """Whether work is being taken: partitions are assigned, and nothing has crashed.
-
-        A partition's state is compared with its changelog, and restored if need be, when its first batch is read.
-        """
+        """Whether work is being taken: partitions are assigned, their state is whole, and nothing has crashed."""
         app = self._app
-        return app.started and not app.crashed and app.tables.actives_ready and not app.rebalancing
+        running = app.started and not app.crashed and app.tables.actives_ready and not app.rebalancing
+        return running and self._contacts.is_ready()
 
     async def run(self) -> None:
         """Work until SIGTERM, SIGINT or `stop`.
@@ -76,7 +91,7 @@ class Worker:
         await check_secret(self._settings)
         presence = Presence(self._settings)
         await presence.join()
-        watching = [loop.create_task(presence.stay()), loop.create_task(self._watch_faust())]
+        watching = [loop.create_task(each) for each in (presence.stay(), self._watch_faust(), self._watch_arrivals())]
         for task in watching:
             task.add_done_callback(self._on_watch_end)
         await self._publisher.start()
@@ -96,6 +111,7 @@ class Worker:
         for task in watching:
             task.cancel()
         await presence.leave()
+        await self._redis.aclose()
         await self._web.stop()
         _log.info("worker-stopped", group=self._settings.group)
 
@@ -108,6 +124,17 @@ class Worker:
         while not self._app.crashed:  # noqa: ASYNC110 - Faust has a flag for it and no event
             await asyncio.sleep(WATCH_SECONDS)
         raise WorkerFailed("a part of Faust has crashed") from self._app.crash_reason
+
+    async def _watch_arrivals(self) -> None:
+        """Tell how far reports have been read, and learn how far the others are; Redis may be away meanwhile."""
+        while True:
+            await asyncio.sleep(ARRIVALS_SECONDS)
+            with suppress(RedisError):
+                consumer = cast("Consumer", self._app.consumer)
+                await self._arrivals.look(consumer.progress(self._reports), consumer.views(self._events))
+
+    async def _on_assigned(self, _app: Any, assigned: set[TP], **_: Any) -> None:
+        self._contacts.assigned({tp.partition for tp in assigned if tp.topic == self._events})
 
     def _on_watch_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):

@@ -7,6 +7,7 @@ from agents.dead_letters import dead_letter
 from agents.ports import Agent, Batch, Meter, Outgoing, Publisher, Record
 from agents.suppress.identity import ContactKeys
 from schemas.codec import decode_report, encode
+from schemas.delivery import Origin
 from schemas.rejected import Rejected
 
 
@@ -19,6 +20,7 @@ def make_classify_agent(out: Publisher, contact_key: ContactKeys, meter: Meter) 
             meter.count("rejected", label=report.reason)
             return [dead_letter(record, report, None)]
         found = []
+        origin = (Origin(record.partition, record.offset, record.timestamp or 0).header(),)
         dead: set[int | None] = set()
         for element, event in classify(report, record.timestamp):
             if isinstance(event, Rejected):
@@ -29,7 +31,7 @@ def make_classify_agent(out: Publisher, contact_key: ContactKeys, meter: Meter) 
                 dead.add(element)
             else:
                 key = contact_key(event.recipient).encode()
-                found.append(Outgoing("delivery-events", key, encode(event)))
+                found.append(Outgoing("delivery-events", key, encode(event), origin))
         return found
 
     async def classify_reports(batches: AsyncIterable[Batch]) -> None:

@@ -116,12 +116,17 @@ def decide(marks: Sequence[Mark], rule: SoftBounce) -> list[Attempt]:
     return [] if first is None else ordered[first : first + rule.limit]
 
 
+def any_failed(marks: Sequence[Mark]) -> bool:
+    """Say whether there is a soft bounce among marks; without one, deliveries say nothing of a contact."""
+    return any(mark[2] != DELIVERED for mark in marks)
+
+
 def settle(marks: list[Mark], newest: int, rule: SoftBounce) -> list[Mark]:
     """Forget the marks that no report within the allowed lateness can still make matter.
 
     Args:
         marks: The contact's marks, sorted.
-        newest: The newest event time seen for this contact, in ms.
+        newest: An event time, in ms, that what is still to come is older than by at most the allowed lateness.
         rule: The soft-bounce policy.
 
     Returns:

@@ -2,13 +2,16 @@
 
 A day's cell holds what the fold needs of that day. Folding a contact's cells together gives the contact; writing only
 the cells that changed keeps a table write as small as the event that caused it. Values are JSON, readable as they lie.
+
+Deliveries of a contact without a soft bounce are in no cell. They are most of all events, so they are remembered apart,
+and for a short time (`agents.ports.ContactTable`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from agents.suppress.attempts import Mark
+from agents.suppress.attempts import Mark, any_failed
 from agents.suppress.contact import AtOnce, Contact, Span
 from schemas.suppression import Reason
 from schemas.times import DAY
@@ -36,8 +39,8 @@ _day = msgspec.json.Decoder(_Day)
 _standing = msgspec.json.Decoder(tuple[Reason, ...])
 
 
-def to_contact(cells: Cells) -> Contact:
-    """Fold a contact's cells together.
+def to_contact(cells: Cells, delivered: Sequence[Mark] = ()) -> Contact:
+    """Fold a contact's cells together, and with them what is remembered of its deliveries.
 
     Raises:
         msgspec.DecodeError: A cell is not what `to_cells` wrote: the table holds something else than our state.
@@ -54,7 +57,7 @@ def to_contact(cells: Cells) -> Contact:
         contact.unsubscribes += part.unsubscribes
         contact.consent = part.consent if part.consent is not None else contact.consent
         contact.preblocks += part.preblocks
-    contact.marks.sort()
+    contact.marks = sorted({*contact.marks, *delivered})
     contact.unsubscribes.sort()
     contact.preblocks.sort()
     return contact
@@ -70,7 +73,7 @@ def to_cells(contact: Contact) -> dict[int, bytes]:
             days[number] = _Day([], {}, [], None, [])
         return days[number]
 
-    for mark in contact.marks:
+    for mark in contact.marks if any_failed(contact.marks) else ():
         day(mark[0]).marks.append(mark)
     for status, event in contact.at_once.items():
         day(event[0]).at_once[status] = event
@@ -84,6 +87,11 @@ def to_cells(contact: Contact) -> dict[int, bytes]:
     if contact.standing:
         cells[STANDING] = _encode(contact.standing)
     return cells
+
+
+def to_deliveries(contact: Contact) -> Sequence[Mark]:
+    """Give the deliveries that are in no cell, to be remembered apart."""
+    return () if any_failed(contact.marks) else contact.marks
 
 
 def changes(before: Cells, after: Cells) -> dict[int, bytes | None]:

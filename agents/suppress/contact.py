@@ -60,13 +60,14 @@ class Contact:
         since = self.consent or 0
         return next((event for event in self.unsubscribes if event[0] >= since), None)
 
-    def apply(self, event: DeliveryEvent, at: int, policy: TenantPolicy) -> bool:
+    def apply(self, event: DeliveryEvent, at: int, policy: TenantPolicy, watermark: int) -> bool:
         """Take one delivery event in.
 
         Args:
             event: A classified event of this contact.
             at: Its event time, in ms.
             policy: The policy of the contact's tenant.
+            watermark: The partition's watermark (`Watermark.newest`), in ms.
 
         Returns:
             Whether anything was learnt. A repeat, and an event that can't matter, change nothing.
@@ -74,26 +75,26 @@ class Contact:
         """
         match event.effect:
             case "reset" | "count":
-                changed = self._attempt(event, at, policy)
+                changed = self._attempt(event, at, policy, watermark)
             case "block":
-                changed = self._block(event, at, policy)
+                changed = self._block(event, at, policy, watermark)
             case "lift":
                 changed = self.consent is None or at > self.consent
                 if changed:
                     self.consent = at
-                    self._forget_lifted(policy)
+                    self._forget_lifted(policy, watermark)
             case _:
                 changed = False
         return changed
 
-    def _attempt(self, event: DeliveryEvent, at: int, policy: TenantPolicy) -> bool:
+    def _attempt(self, event: DeliveryEvent, at: int, policy: TenantPolicy, watermark: int) -> bool:
         kind = _KIND[event.status if event.status in SOFT else "delivered"]
         if not attempts.add(self.marks, (at, event.attempt_id, kind)):
             return False
-        self.marks = attempts.settle(self.marks, self.newest, policy.soft_bounce)
+        self.marks = attempts.settle(self.marks, self._settled(watermark), policy.soft_bounce)
         return True
 
-    def _block(self, event: DeliveryEvent, at: int, policy: TenantPolicy) -> bool:
+    def _block(self, event: DeliveryEvent, at: int, policy: TenantPolicy, watermark: int) -> bool:
         found = (at, event.attempt_id, event.rule)
         match event.status:
             case None:
@@ -102,11 +103,11 @@ class Contact:
                 if found in self.unsubscribes:
                     return False
                 self.unsubscribes = sorted([*self.unsubscribes, found])
-                self._forget_lifted(policy)
+                self._forget_lifted(policy, watermark)
                 return True
             case "Preblock":
                 before = self.preblocks
-                self.preblocks = _merged([*before, (*found, at)], self.newest, policy)
+                self.preblocks = _merged([*before, (*found, at)], self._settled(watermark), policy)
                 return self.preblocks != before
             case status:
                 known = self.at_once.get(status)
@@ -115,10 +116,17 @@ class Contact:
                 self.at_once[status] = found
                 return True
 
-    def _forget_lifted(self, policy: TenantPolicy) -> None:
+    def _settled(self, watermark: int) -> int:
+        """Give the event time that what is still to come is older than by at most the allowed lateness.
+
+        The contact's own newest event is such a bound as well, and one that other contacts' reports can't move.
+        """
+        return min(self.newest, watermark)
+
+    def _forget_lifted(self, policy: TenantPolicy, watermark: int) -> None:
         """Keep the standing unsubscribe, and those that would stand if a late consent lifted it."""
         standing = self.standing_unsubscribe()
-        from_then = self.newest - policy.soft_bounce.allowed_lateness
+        from_then = self._settled(watermark) - policy.soft_bounce.allowed_lateness
         kept = [e for e in self.unsubscribes if e == standing or e[0] >= from_then]
         # Of too many, the first and the newest: whatever consent comes, the contact stays blocked if it should.
         self.unsubscribes = kept[:1] + kept[1:][-(attempts.MAX_ATTEMPTS - 1) :]

@@ -21,24 +21,22 @@ class Decision(NamedTuple):
 
     suppressions: records to publish, at most one per contact: a batch's changes of one contact are folded into one.
     changed: the contacts whose state is to be written.
-    newest: newest event time seen in the partition so far, in ms.
-    late: how many events were more than the allowed lateness older than that when they came.
+    late: how many events were more than the allowed lateness older than the watermark.
     """
 
     suppressions: Sequence[Suppression]
     changed: Sequence[Name]
-    newest: int
     late: int
 
 
-def decide(contacts: Mapping[Name, Contact], events: Sequence[Timed], policy: Policy, newest: int) -> Decision:
+def decide(contacts: Mapping[Name, Contact], events: Sequence[Timed], policy: Policy, watermark: int) -> Decision:
     """Take a batch of events in, in order.
 
     Args:
         contacts: Every contact the events name; changed in place.
         events: Classified delivery events of one partition.
         policy: The policy of all tenants.
-        newest: Newest event time seen in the partition before, in ms.
+        watermark: The partition's watermark, in ms: what is forgotten, and what is late, is measured from it.
 
     """
     touched: dict[Name, bool] = {}
@@ -47,10 +45,9 @@ def decide(contacts: Mapping[Name, Contact], events: Sequence[Timed], policy: Po
     for event, at in events:
         name = (event.tenant, event.recipient)
         contact, own_policy = contacts[name], policy.of(event.tenant)
-        newest = max(newest, at)
-        late += at < newest - own_policy.soft_bounce.allowed_lateness
+        late += at < watermark - own_policy.soft_bounce.allowed_lateness
         before = contact.newest
-        if contact.apply(event, at, own_policy):
+        if contact.apply(event, at, own_policy, watermark):
             touched[name] = True
             causes[name] = "resubscribed" if event.effect == "lift" else "late-report" if at < before else "report"
         else:
@@ -67,4 +64,4 @@ def decide(contacts: Mapping[Name, Contact], events: Sequence[Timed], policy: Po
             contact.standing = after
             said.append(record)
             touched[name] = True
-    return Decision(said, [name for name, changed in touched.items() if changed], newest, late)
+    return Decision(said, [name for name, changed in touched.items() if changed], late)

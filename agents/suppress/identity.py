@@ -22,6 +22,11 @@ def contact_keys(secret: bytes) -> ContactKeys:
     return contact_key
 
 
+def contact_name(contact_key: ContactKeys, tenant: str, recipient: str) -> str:
+    """Name a contact inside: tenant, unit separator, contact key."""
+    return f"{tenant}\x1f{contact_key(recipient)}"
+
+
 def suppression_id(tenant: str, recipient: str, action: str, statuses: Iterable[str], since: str) -> str:
     """Give SHA-256 (hex) over the parts in order, each ended by a unit separator; statuses by strength (SPEC 6)."""
     parts = (tenant, recipient, action, *statuses, since)

@@ -12,6 +12,7 @@ from aiokafka.structs import TopicPartition
 from streams.app import bind, make_app
 from streams.batches import MAX_RECORDS, FaustBatch
 from streams.dev_stack import Endpoints
+from streams.partition_runs import PartitionRuns
 from streams.settings import Settings, from_environment
 
 RECORDS = 2_500
@@ -57,7 +58,7 @@ async def _running(
                 raise RuntimeError("something unexpected")
 
     app: faust.App = make_app(settings)
-    bind(app, topic, "collect", collect, crashes.append)
+    bind(app, topic, "collect", PartitionRuns(collect, crashes.append))
     await app.start()
     try:
         yield app

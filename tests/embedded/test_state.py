@@ -1,25 +1,37 @@
 """The store and its changelog: a batch in one round trip each way, fenced, and never trusted when Redis has changed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from itertools import count
 from typing import Any
 
 import faust
 import pytest
 from redis.asyncio import Redis
 
+from agents.ports import Changed
+from agents.suppress.attempts import DELIVERED, Mark
 from agents.suppress.cells import STANDING
+from agents.suppress.identity import contact_keys, contact_name
+from schemas.codec import encode
+from schemas.times import HOUR
 from streams.app import make_app
-from streams.changelog import Changelog
 from streams.dev_stack import Endpoints
+from streams.memory import MemoryBatch, MemoryRecord
 from streams.publisher import KafkaPublisher, partition_of
-from streams.redis_store import Fenced, RedisStore, StateLost
 from streams.settings import Settings, from_environment
-from streams.tables import RedisContactTable, make_contacts
+from streams.state.changelog import Changelog
+from streams.state.contacts import RedisContactTable, make_contacts
+from streams.state.deliveries import Deliveries
+from streams.state.partitions import Fenced, StateLost, Write
+from streams.state.store import RedisStore
 from streams.topics import ensure_topics
+from tests.support.histories import delivery_event
+from tests.support.oracle import Event
 
 CONTACT = "acme\x1f" + "ab" * 32
 PARTITION = partition_of(b"ab" * 32, 8)
 DAY = 20_000
+HOUR_NUMBER = 480_000
 
 
 class Owner:
@@ -27,18 +39,34 @@ class Owner:
 
     def __init__(self, settings: Settings, publisher: KafkaPublisher) -> None:
         app: faust.App = make_app(settings)
-        self.faust_table: Any = make_contacts(app, 8)
+        self.faust_table: Any = make_contacts(app, settings.redis, 8)
         self.store: RedisStore = self.faust_table.table.data
-        self.changelog = Changelog(settings, self.store, publisher)
-        self.table = RedisContactTable(self.store, self.changelog)
+        self.partitions = self.store.partitions
+        deliveries = Deliveries(settings, self.partitions, contact_keys(settings.contact_secret))
+        self.changelog = Changelog(settings, self.store, publisher, deliveries.renote)
+        self.crashes: list[BaseException] = []
+        self.table = RedisContactTable(settings, self.partitions, self.changelog, self.crashes.append)
+        self.at = 0
+
+    def batch(self) -> MemoryBatch:
+        """Give a batch of one record, at the next offset."""
+        self.at += 1
+        return MemoryBatch([MemoryRecord("delivery-events", PARTITION, self.at - 1, None, None, None)])
+
+    async def read(self, *contacts: str) -> list[dict[int, bytes]]:
+        """Read the cells of contacts."""
+        return [dict(known.cells) for known in await self.table.read(self.batch(), contacts, ())]
 
     async def cells(self) -> dict[int, bytes]:
-        return dict((await self.table.read(PARTITION, [CONTACT]))[0])
+        return (await self.read(CONTACT))[0]
+
+    async def write(self, changes: Mapping[str, Mapping[int, bytes | None]]) -> None:
+        """Write cells."""
+        await self.table.write(self.batch(), {contact: Changed(cells) for contact, cells in changes.items()})
 
     async def put(self, **cells: bytes | None) -> None:
         """Write cells; `day3=…` is the cell three days after the first."""
-        days = {DAY + int(name.removeprefix("day")): cell for name, cell in cells.items()}
-        await self.table.write(PARTITION, {CONTACT: days})
+        await self.write({CONTACT: {DAY + int(name.removeprefix("day")): cell for name, cell in cells.items()}})
 
 
 @pytest.fixture
@@ -87,12 +115,12 @@ async def _put_back(redis: Redis, prefix: str, dump: dict[bytes, Any]) -> None:
 
 
 async def test_what_is_written_is_read_and_what_is_deleted_is_gone(owners: list[Owner]) -> None:
-    table = owners[0].table
-    assert await table.read(PARTITION, ["nobody", CONTACT]) == [{}, {}]
-    await table.write(PARTITION, {CONTACT: {DAY: b"[1]", STANDING: b"[]"}, "other": {DAY: b"[2]"}})
-    assert await table.read(PARTITION, ["nobody", CONTACT]) == [{}, {DAY: b"[1]", STANDING: b"[]"}]
-    await table.write(PARTITION, {CONTACT: {DAY: None}})
-    assert await table.read(PARTITION, [CONTACT, "other"]) == [{STANDING: b"[]"}, {DAY: b"[2]"}]
+    owner = owners[0]
+    assert await owner.read("nobody", CONTACT) == [{}, {}]
+    await owner.write({CONTACT: {DAY: b"[1]", STANDING: b"[]"}, "other": {DAY: b"[2]"}})
+    assert await owner.read("nobody", CONTACT) == [{}, {DAY: b"[1]", STANDING: b"[]"}]
+    await owner.write({CONTACT: {DAY: None}})
+    assert await owner.read(CONTACT, "other") == [{STANDING: b"[]"}, {DAY: b"[2]"}]
 
 
 async def test_a_new_owner_finds_what_the_former_one_wrote_and_the_former_can_not_write_any_more(
@@ -141,7 +169,7 @@ async def test_a_redis_rolled_back_is_noticed_and_rebuilt(owners: list[Owner], r
     await owner.put(day0=b"[5]", day1=None)
     await _put_back(redis, prefix, earlier)
     with pytest.raises(StateLost):
-        await owner.store.read_many(PARTITION, [CONTACT])
+        await owner.partitions.read(PARTITION, [CONTACT])
     assert await owner.cells() == {DAY: b"[5]"}
 
 
@@ -205,10 +233,11 @@ async def test_a_write_whose_answer_was_lost_can_be_repeated(owners: list[Owner]
     owner = owners[0]
     await owner.cells()
     offset = await owner.changelog.write(PARTITION, {CONTACT: {DAY: b"[1]"}})
-    before = owner.store.owned(PARTITION)
-    await owner.store.write_many(PARTITION, {CONTACT: {DAY: b"[1]"}}, offset)
-    owner.store._owned[PARTITION] = before  # as if we had never heard that it went through
-    await owner.store.write_many(PARTITION, {CONTACT: {DAY: b"[1]"}}, offset)
+    before = owner.partitions.owned(PARTITION)
+    write = Write({CONTACT: {DAY: b"[1]"}}, offset, 7, {HOUR_NUMBER: {CONTACT: ['[1,"m"]']}})
+    await owner.partitions.write(PARTITION, write)
+    owner.partitions._owned[PARTITION] = before  # as if we had never heard that it went through
+    await owner.partitions.write(PARTITION, write)
     assert await owner.cells() == {DAY: b"[1]"}
 
 
@@ -216,9 +245,9 @@ async def test_a_long_changelog_is_restored_whole(owners: list[Owner], redis: Re
     owner = owners[0]
     await owner.cells()
     names = [f"contact{number}" for number in range(5_000)]
-    await owner.table.write(PARTITION, {name: {DAY: b"[%d]" % place} for place, name in enumerate(names)})
+    await owner.write({name: {DAY: b"[%d]" % place} for place, name in enumerate(names)})
     await _put_back(redis, prefix, {})
-    assert await owner.table.read(PARTITION, names) == [{DAY: b"[%d]" % place} for place in range(5_000)]
+    assert await owner.read(*names) == [{DAY: b"[%d]" % place} for place in range(5_000)]
 
 
 async def test_every_key_begins_with_the_prefix_and_holds_no_address(
@@ -245,3 +274,106 @@ async def test_ordinary_table_access_sees_what_a_batch_wrote(owners: list[Owner]
     table = owners[0].faust_table.table
     assert table._get_key((CONTACT, table.window.current(DAY * 86_400.0))) == [1]  # values are JSON
     assert CONTACT in {key for key, _ in table.data}
+
+
+# -- deliveries of healthy contacts -------------------------------------------------------------------------------
+
+
+def _delivered(minutes: int, message: str) -> Mark:
+    return (HOUR_NUMBER * HOUR + minutes * 60_000, message, DELIVERED)
+
+
+async def _note(owner: Owner, *marks: Mark) -> None:
+    await owner.table.write(owner.batch(), {CONTACT: Changed({}, marks)})
+
+
+async def _remembered(owner: Owner) -> list[Mark]:
+    return sorted((await owner.table.read(owner.batch(), [CONTACT], [CONTACT]))[0].delivered)
+
+
+async def test_deliveries_are_noted_once_and_given_only_where_asked_for(owners: list[Owner]) -> None:
+    owner = owners[0]
+    await owner.cells()
+    await _note(owner, _delivered(5, "m1"))
+    await _note(owner, _delivered(5, "m1"), _delivered(70, 'm"2\\'))
+    assert await _remembered(owner) == [_delivered(5, "m1"), _delivered(70, 'm"2\\')]
+    assert await owner.table.read(owner.batch(), [CONTACT], []) == [({}, [])]
+
+
+async def test_an_hour_of_deliveries_is_dropped_as_event_time_passes_and_not_before(
+    owners: list[Owner], redis: Redis, prefix: str
+) -> None:
+    owner = owners[0]
+    await owner.cells()
+    await _note(owner, _delivered(5, "m1"), _delivered(70, "m2"))
+    await owner.table.forget(owner.batch(), _delivered(59, "")[0])
+    assert len(await _remembered(owner)) == 2
+    await owner.table.forget(owner.batch(), _delivered(60, "")[0])
+    assert await _remembered(owner) == [_delivered(70, "m2")]
+    await _note(owner, _delivered(10, "late"))
+    assert await _remembered(owner) == [_delivered(70, "m2")], "an hour that is over does not come back"
+    await owner.table.forget(owner.batch(), _delivered(600, "")[0])
+    assert [key async for key in redis.scan_iter(f"{prefix}*:notes:*")] == []
+
+
+async def test_deliveries_cost_the_changelog_one_record_an_hour(owners: list[Owner]) -> None:
+    owner = owners[0]
+    await owner.cells()
+    await _note(owner, _delivered(5, "m1"))
+    before = owner.partitions.owned(PARTITION)
+    for minute in range(6, 16):
+        await _note(owner, _delivered(minute, f"m{minute}"))
+    after = owner.partitions.owned(PARTITION)
+    assert before
+    assert after
+    assert after.offset == before.offset
+    assert after.source > before.source
+
+
+async def test_notes_of_a_contact_that_gets_mail_without_end_are_bounded(owners: list[Owner]) -> None:
+    owner = owners[0]
+    await owner.cells()
+    for number in range(40):
+        await _note(owner, *[_delivered(5, f"{number}-{place}-{'x' * 100}") for place in range(50)])
+    assert 400 < len(await _remembered(owner)) < 700
+
+
+async def test_slots_of_notes_live_longer_than_reports_and_not_for_ever(
+    owners: list[Owner], redis: Redis, prefix: str
+) -> None:
+    await owners[0].cells()
+    await _note(owners[0], _delivered(5, "m1"))
+    [slot] = [key async for key in redis.scan_iter(f"{prefix}*:notes:*")]
+    assert 7 * 86_400 < await redis.ttl(slot) <= 8 * 86_400
+
+
+@pytest.mark.parametrize("loss", ["flushed", "rolled back to before some deliveries"])
+async def test_deliveries_are_read_again_from_the_events_after_a_loss_of_redis(
+    loss: str, owners: list[Owner], settings: Settings, redis: Redis, prefix: str
+) -> None:
+    """Story: four deliveries are on delivery-events; three have been noted, the last is still to be decided."""
+    owner = owners[0]
+    recipient = _recipient()
+    name = contact_name(contact_keys(settings.contact_secret), "acme", recipient)
+    history = [Event(_delivered(minutes, "")[0], f"m{minutes}", "delivered") for minutes in (5, 40, 70, 80)]
+    records = [(None, encode(delivery_event(event, recipient=recipient))) for event in history]
+    publisher = owner.changelog._publisher
+    assert await publisher.publish_to("delivery-events", PARTITION, records, ()) == 3
+    await owner.cells()
+    earlier: dict[bytes, Any] = {}
+    for place, event in enumerate(history[:3]):
+        owner.at = place
+        await owner.table.write(owner.batch(), {name: Changed({}, [(event.at, event.message, DELIVERED)])})
+        if place == 0 and loss != "flushed":
+            earlier = await _dump(redis, prefix)
+    await _put_back(redis, prefix, earlier)
+    owner.at = 3
+    known = (await owner.table.read(owner.batch(), [name], [name]))[0]
+    assert sorted(known.delivered) == [(e.at, e.message, DELIVERED) for e in history[:3]]
+
+
+def _recipient() -> str:
+    """Give an address whose contact is in `PARTITION`."""
+    keys = contact_keys(b"a secret")
+    names = (f"r{number}@example.com" for number in count())
+    return next(name for name in names if partition_of(keys(name).encode(), 8) == PARTITION)

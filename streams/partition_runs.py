@@ -1,0 +1,135 @@
+"""One run of an agent per partition: its batches one after the other, while other partitions wait for nobody.
+
+A partition whose state is being restored, or whose broker round trips take long, holds up itself alone. How many of its
+batches may wait is bounded by the transport (`streams.batches`).
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import aclosing
+from typing import Final
+
+import structlog
+
+from agents.ports import Agent, Batch, Record
+from streams.state.partitions import Fenced
+
+IDLE_SECONDS: Final = 1.0
+"""After which a partition is told, by a batch without records, that nothing came: time goes on all the same."""
+
+FENCED_SECONDS: Final = 1.0
+"""How long to wait before a partition that is still ours is taken back: the other worker may only be the slower one."""
+
+_log = structlog.get_logger()
+
+
+class Nothing:
+    """A batch without records (`agents.ports.Batch`)."""
+
+    def __init__(self, partition: int, start: int) -> None:
+        """Take where the partition stands."""
+        self.partition = partition
+        self.start = start
+        self.records: tuple[Record, ...] = ()
+
+    def done(self) -> None:
+        """Let it go by."""
+
+
+class PartitionRuns:
+    """Runs an agent once for every partition that batches come of."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        on_crash: Callable[[BaseException], None],
+        fenced: Callable[[int], bool] = lambda _: False,
+    ) -> None:
+        """Take the agent and what to do when it raises.
+
+        Args:
+            agent: The agent.
+            on_crash: Called with whatever is unexpected.
+            fenced: Called with a partition that another worker has taken; says whether it is ours all the same, so that
+                its batch is to be decided again. Else the batch is dropped: it is the other worker's.
+
+        """
+        self._agent = agent
+        self._on_crash = on_crash
+        self._fenced = fenced
+        self._runs: dict[int, _Run] = {}
+        self._crashed = False
+
+    async def take(self, batches: AsyncIterable[Batch]) -> None:
+        """Hand batches to the runs of their partitions, until there are no more. After a crash none is worked on."""
+        try:
+            async for batch in batches:
+                if self._crashed:
+                    continue
+                run = self._runs.get(batch.partition)
+                if run is None or run.ended:
+                    run = self._runs[batch.partition] = _Run(self._agent, self._crash, self._fenced)
+                run.waiting.put_nowait(batch)
+        finally:
+            self._cancel()
+
+    def _crash(self, error: BaseException) -> None:
+        self._crashed = True
+        self._cancel()
+        self._on_crash(error)
+
+    def _cancel(self) -> None:
+        for run in self._runs.values():
+            run.task.cancel()
+
+
+class _Run:
+    """An agent at work on one partition."""
+
+    def __init__(self, agent: Agent, on_crash: Callable[[BaseException], None], fenced: Callable[[int], bool]) -> None:
+        self.waiting: asyncio.Queue[Batch] = asyncio.Queue()
+        self._current: Batch | None = None
+        self._agent = agent
+        self._on_crash = on_crash
+        self._fenced = fenced
+        self.task = asyncio.get_running_loop().create_task(self._work())
+
+    @property
+    def ended(self) -> bool:
+        return self.task.done()
+
+    async def _work(self) -> None:
+        try:
+            while not await self._is_over():
+                pass
+        except Exception as error:  # noqa: BLE001 - not to go on, but to stop: Faust would acknowledge the batch
+            self._on_crash(error)
+
+    async def _is_over(self) -> bool:
+        """Let the agent work; say whether the partition is no longer ours."""
+        async with aclosing(self._batches()) as batches:
+            try:
+                await self._agent(batches)
+            except Fenced as error:
+                partition = self._current.partition if self._current else -1
+                ours = self._fenced(partition)
+                _log.warning("fenced", partition=partition, ours=ours, error=str(error))
+                if ours:
+                    await asyncio.sleep(FENCED_SECONDS)
+                return not ours
+        return True
+
+    async def _batches(self) -> AsyncGenerator[Batch, None]:
+        """Give the batch that was not finished, if there is one, and then what comes."""
+        while True:
+            if self._current is None:
+                self._current = await self.waiting.get()
+            yield self._current
+            # The agent asks for the next one: it is done with this.
+            last, self._current = self._current, None
+            start = last.records[-1].offset + 1 if last.records else last.start
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    self._current = await self.waiting.get()
+            except TimeoutError:
+                self._current = Nothing(last.partition, start)

@@ -1,0 +1,138 @@
+"""The changelog of the table of contacts: written before Redis, and read back when Redis is behind it or has lost it.
+
+Every record carries its writer's fence, the changelog offset at which that writer took the partition. What a former
+owner still writes after a newer one took over stands behind a higher fence in the log, and is passed over where the
+newer one has written the same window. Where it has not, or where compaction has left nothing else, it is what is known.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import Final
+
+import structlog
+from aiokafka.structs import ConsumerRecord
+
+from streams.partition_reader import read_stretch
+from streams.publisher import KafkaPublisher
+from streams.settings import Settings
+from streams.state.partitions import Fenced, Owned, RedisPartitions
+from streams.state.scripts import Changes, Notes
+from streams.state.store import RedisStore
+
+TOPIC: Final = "bounceline-contacts-changelog"
+TAKEN: Final = b"taken"
+"""Key of the record that marks where the log was when a worker took a partition or began to restore it."""
+
+CHANGES_PER_CALL: Final = 2_000  # to Redis, of about a megabyte
+
+Renote = Callable[[int, int | None, int], AsyncGenerator[Notes, None]]
+"""Gives the notes again that a stretch of the source leads to: partition, first offset (None where Redis has none of
+them), and the offset to stop before."""
+
+_log = structlog.get_logger()
+
+
+class Changelog:
+    """Writes and restores one table's partitions."""
+
+    def __init__(self, settings: Settings, store: RedisStore, publisher: KafkaPublisher, renote: Renote) -> None:
+        """Take the store to restore, where the changelog lies, and how to find again what is in no changelog."""
+        self._settings = settings
+        self._store = store
+        self._partitions: RedisPartitions = store.partitions
+        self._publisher = publisher
+        self._renote = renote
+
+    async def write(self, partition: int, changes: Mapping[str, Changes]) -> int:
+        """Write changed windows of a partition that is ours; give the offset of the last record, acknowledged."""
+        owned = self._partitions.owned(partition)
+        if owned is None:
+            raise RuntimeError(f"partition {partition} is written before it is read")
+        records = [
+            (self._store.changelog_key(key, window), value)
+            for key, windows in changes.items()
+            for window, value in windows.items()
+        ]
+        return await self._publisher.publish_to(TOPIC, partition, records, [_fence_header(owned.fence)])
+
+    async def restore(self, partition: int, source: int) -> None:
+        """Make a partition whole in Redis, and ours: up to the end of the changelog, and with all notes of the source.
+
+        What Redis holds is kept where it can be part of this changelog; else all of it is read back. A partition that
+        is ours already keeps its fence.
+
+        Args:
+            partition: The partition.
+            source: The source offset up to which (exclusive) batches have been applied.
+
+        Raises:
+            Fenced: A newer owner has left its mark in the changelog or in Redis.
+
+        """
+        owned = self._partitions.owned(partition)
+        end = await self._publisher.publish_to(
+            TOPIC, partition, [(TAKEN, b"")], [_fence_header(owned.fence)] if owned else ()
+        )
+        fence = owned.fence if owned else end
+        applied = await self._partitions.applied(partition)
+        if applied is not None and applied.offset < end:
+            await self._restore(partition, fence, applied.offset + 1, end, applied.fence)
+            noted_to: int | None = applied.source
+        else:  # nothing there, or of another changelog than this one
+            if end:  # a partition nobody has ever had has nothing but our mark
+                _log.warning("rebuilding", partition=partition, records=end)
+            await self._partitions.wipe(partition)
+            await self._restore(partition, fence, 0, end, 0)
+            noted_to = None
+        async with aclosing(self._renote(partition, noted_to, source)) as found:
+            async for notes in found:
+                await self._partitions.restore(partition, fence, {}, notes)
+        await self._partitions.restored(partition, Owned(fence, end, max(source, noted_to or 0)))
+
+    async def _restore(self, partition: int, fence: int, start: int, end: int, highest: int) -> None:
+        """Apply the changelog from `start` to the mark at `end`; `highest` is the highest fence before `start`."""
+        changes: dict[str, dict[int, bytes | None]] = {}
+        deleted: set[tuple[str, int]] = set()  # for the time of a restore, some 250 bytes each
+        stale: dict[tuple[str, int], bytes] = {}
+        async with aclosing(read_stretch(self._settings, TOPIC, partition, start, end + 1)) as stretch:
+            async for records in stretch:
+                for record in records:
+                    written_under = _fence_of(record)
+                    if record.key == TAKEN:
+                        highest = max(highest, written_under)
+                        continue
+                    window = self._store.parse_changelog_key(record.key)
+                    if written_under < highest:
+                        if record.value is not None:
+                            stale[window] = record.value
+                        continue
+                    highest = written_under
+                    (deleted.add if record.value is None else deleted.discard)(window)
+                    changes.setdefault(window[0], {})[window[1]] = record.value
+                    if len(changes) >= CHANGES_PER_CALL:
+                        await self._partitions.restore(partition, fence, changes)
+                        changes.clear()
+        if highest > fence:
+            raise Fenced(f"partition {partition} was taken by another worker")
+        await self._partitions.restore(partition, fence, changes)
+        forgotten = {window: value for window, value in stale.items() if window not in deleted}
+        await self._partitions.restore(partition, fence, await self._missing(partition, forgotten))
+
+    async def _missing(
+        self, partition: int, stale: Mapping[tuple[str, int], bytes]
+    ) -> dict[str, dict[int, bytes | None]]:
+        """Give those windows written by former owners of which nobody else has written anything."""
+        found: dict[str, dict[int, bytes | None]] = {}
+        for (key, window), value in stale.items():
+            if window not in await self._partitions.windows(partition, key):
+                found.setdefault(key, {})[window] = value
+        return found
+
+
+def _fence_header(fence: int) -> tuple[str, bytes]:
+    return "fence", str(fence).encode()
+
+
+def _fence_of(record: ConsumerRecord) -> int:
+    """Give the fence a record was written under; the mark of a new owner is its own."""
+    return int(record.headers[0][1]) if record.headers else record.offset

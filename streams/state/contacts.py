@@ -1,0 +1,163 @@
+"""The table of contacts: a Faust windowed table in Redis, read and written a batch at a time."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+import faust
+
+from agents.ports import Batch, Changed, Known
+from streams.partition_reader import committed
+from streams.patience import patiently
+from streams.publisher import partition_of
+from streams.settings import Settings
+from streams.state.changelog import Changelog
+from streams.state.deliveries import EVENTS, HOURS, over, to_hours, to_marks, to_notes
+from streams.state.partitions import Fenced, RedisPartitions, StateLost, Write
+from streams.state.scripts import Changes
+
+CONTACTS: Final = "contacts"
+
+
+def make_contacts(app: faust.App, redis: str, partitions: int) -> Any:
+    """Declare the table of contacts: tumbling windows of one day of event time, values as the agents wrote them.
+
+    No `expires`: Faust would expire by wall clock and leak on the way. The fold deletes what is not needed any more.
+    """
+    table = app.Table(
+        CONTACTS,
+        partitions=partitions,
+        schema=faust.Schema(key_type=str, value_type=bytes, key_serializer="json", value_serializer="raw"),
+        options={
+            "redis": redis,
+            "partition_of": lambda contact: partition_of(contact.split("\x1f")[1].encode(), partitions),
+        },
+    )
+    return table.tumbling(timedelta(days=1))
+
+
+class RedisContactTable:
+    """The windowed table as agents see it (`agents.ports.ContactTable`).
+
+    A partition is taken when it is assigned, or when its first batch is read, and restored when Redis turns out to have
+    lost it. Until that is done its batch waits: nothing is ever decided on a state that is not whole.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        partitions: RedisPartitions,
+        changelog: Changelog,
+        on_crash: Callable[[BaseException], None],
+    ) -> None:
+        """Take the table's partitions in Redis, their changelog, and what to call when the unexpected happens."""
+        self._settings = settings
+        self._partitions = partitions
+        self._changelog = changelog
+        self._on_crash = on_crash
+        self._hours: dict[int, dict[int, int]] = {}  # partition -> hour of event time -> offset of its first note
+        self._forgotten: dict[int, int] = {}  # partition -> event time in ms that notes are not older than
+        self._locks: dict[int, asyncio.Lock] = {}
+        self._taking: dict[int, asyncio.Task[None]] = {}
+
+    # -- a batch at a time (`agents.ports.ContactTable`) --------------------------------------------------------
+
+    async def read(self, batch: Batch, contacts: Sequence[str], failing: Collection[str]) -> Sequence[Known]:
+        """Give what is known of each contact, in one round trip."""
+        if not contacts:
+            return []
+        partition = batch.partition
+        while True:
+            await self._take(partition, batch.start)
+            read = partial(self._partitions.read, partition, contacts, failing, list(self._hours[partition]))
+            try:
+                found = await patiently(read)
+            except StateLost:
+                await self._restore(partition, batch.start)
+            else:
+                return [Known(windows, to_marks(notes)) for windows, notes in found]
+
+    async def write(self, batch: Batch, changes: Mapping[str, Changed]) -> None:
+        """Write the changelog, wait for the broker, then write Redis: Redis never knows more than the changelog."""
+        forgotten = self._forgotten.get(batch.partition, 0)
+        cells: dict[str, Changes] = {contact: changed.cells for contact, changed in changes.items() if changed.cells}
+        notes = to_notes((contact, changed.delivered) for contact, changed in changes.items())
+        for hour in over(notes, forgotten):
+            del notes[hour]
+        if not cells and not notes:
+            return
+        new = [hour for hour in notes if hour not in self._hours[batch.partition]]
+        if new:
+            cells[HOURS] = dict.fromkeys(new, b"%d" % batch.start)
+        end = batch.records[-1].offset + 1
+        await self._write(batch, Write(cells, None, end, notes))
+        self._hours[batch.partition].update((hour, batch.start) for hour in new)
+
+    async def forget(self, batch: Batch, before: int) -> None:
+        """Drop the hours that ended by then."""
+        partition = batch.partition
+        self._forgotten[partition] = max(before, self._forgotten.get(partition, 0))
+        if not self._is_whole(partition):
+            return
+        dropped = over(self._hours[partition], before)
+        if dropped:
+            await self._write(batch, Write({HOURS: dict.fromkeys(dropped)}, None, batch.start, dropped=dropped))
+            for hour in dropped:
+                del self._hours[partition][hour]
+
+    async def _write(self, batch: Batch, write: Write) -> None:
+        partition = batch.partition
+        if write.changes:
+            write = write._replace(offset=await self._changelog.write(partition, write.changes))
+        while True:
+            try:
+                return await patiently(partial(self._partitions.write, partition, write))
+            except StateLost:
+                # What we meant to write of the windows is in the changelog, and so restored.
+                await self._restore(partition, batch.start)
+                write = write._replace(changes={}, offset=None)
+
+    # -- whose a partition is -----------------------------------------------------------------------------------
+
+    def assigned(self, partitions: Collection[int]) -> None:
+        """Take note of which partitions are ours now, and begin to make those whole that are new."""
+        for partition in [p for p in self._taking if p not in partitions]:
+            self._taking.pop(partition).cancel()
+        for partition in partitions:
+            if partition not in self._taking:
+                self._taking[partition] = asyncio.get_running_loop().create_task(self._prepare(partition))
+                self._taking[partition].add_done_callback(self._on_prepared)
+
+    def is_ready(self) -> bool:
+        """Say whether every partition that is ours is whole."""
+        return all(self._is_whole(partition) for partition in self._taking)
+
+    def fenced(self, partition: int) -> bool:
+        """Let go of a partition that another worker has taken; say whether it is assigned to us all the same."""
+        self._partitions.let_go(partition)
+        return partition in self._taking
+
+    async def _prepare(self, partition: int) -> None:
+        with suppress(Fenced):  # then it is taken with its first batch, if it is ours at all
+            await self._take(partition, await patiently(lambda: committed(self._settings, EVENTS, partition)))
+
+    def _on_prepared(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self._on_crash(error)
+
+    def _is_whole(self, partition: int) -> bool:
+        return self._partitions.owned(partition) is not None and partition in self._hours
+
+    async def _take(self, partition: int, source: int) -> None:
+        if not self._is_whole(partition):
+            async with self._locks.setdefault(partition, asyncio.Lock()):
+                if not self._is_whole(partition):
+                    await self._restore(partition, source)
+
+    async def _restore(self, partition: int, source: int) -> None:
+        self._hours.pop(partition, None)
+        await patiently(lambda: self._changelog.restore(partition, source))
+        self._hours[partition] = to_hours(await patiently(lambda: self._partitions.windows(partition, HOURS)))

@@ -1,0 +1,234 @@
+"""Partitions of state in Redis: a batch read and written in one round trip each, fenced, and never trusted blindly.
+
+All keys of a partition share a hash tag, so that values and bookkeeping change together, on a cluster too:
+
+    <name>:{<table>:<partition>}               hash: `fence` the owner's number, `off` changelog offset applied,
+                                               `src` offset of the source up to which (exclusive) it was applied
+    <name>:{<table>:<partition>}:<key>         hash: window number -> value
+    <name>:{<table>:<partition>}:notes:<slot>  hash: short key -> texts, joined by commas; in no changelog
+
+Redis is a cache of the changelog, never the truth. Every read and every write of a batch compares the bookkeeping with
+what this worker left there: a newer fence means that the partition has another owner (`Fenced`), anything else that
+differs, that Redis was flushed, rolled back or replaced (`StateLost`).
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from streams.state import scripts
+from streams.state.scripts import Changes, Notes
+
+NOTES: Final = "notes"
+
+NOTES_SECONDS: Final = 8 * 86_400
+"""How long a slot of notes is kept after its last one: a day longer than `esp-reports`. Only a net for partitions that
+nobody reads any more; what is not needed is dropped by event time."""
+
+NOTES_BYTES: Final = 65_536
+"""What the notes under one key and slot may reach, some 2,000 of them; beyond that further ones are dropped."""
+
+ESCAPED: Final = str.maketrans({character: f"\\{character}" for character in "*?[]\\"})
+"""What means something in a pattern of SCAN; a prefix may hold it."""
+
+
+class Fenced(Exception):
+    """Another worker owns the partition now: what we were about to write is its business."""
+
+
+class StateLost(Exception):
+    """Redis does not hold what we left there: it was flushed, rolled back or replaced."""
+
+
+class Owned(NamedTuple):
+    """How a partition stands in Redis: the fence it is held by, the changelog offset and the source offset applied."""
+
+    fence: int
+    offset: int
+    source: int
+
+
+class Found(NamedTuple):
+    """What is known under a key: its windows, and its notes, a text of some for each slot that has any."""
+
+    windows: dict[int, bytes]
+    notes: list[bytes]
+
+
+class Write(NamedTuple):
+    """One guarded write.
+
+    changes: table key -> changed windows.
+    offset: the changelog offset that they reach; None where there are none.
+    source: the source offset up to which (exclusive) this applies the source.
+    notes: slot -> table key -> texts.
+    dropped: slots to delete.
+    """
+
+    changes: Mapping[str, Changes]
+    offset: int | None
+    source: int
+    notes: Notes = MappingProxyType({})
+    dropped: Collection[int] = ()
+
+
+class RedisPartitions:
+    """The partitions of one table. Values are UTF-8: the MessagePack reader in Redis' Lua knows text, not bytes."""
+
+    def __init__(self, redis: Any, name: str) -> None:
+        """Take an asynchronous client, and what all keys begin with: `<name>:{<table>`."""
+        self._redis = redis
+        self._name = name
+        self._read = redis.register_script(scripts.READ)
+        self._write = redis.register_script(scripts.WRITE)
+        self._restore = redis.register_script(scripts.RESTORE)
+        self._restored = redis.register_script(scripts.RESTORED)
+        self._owned: dict[int, Owned] = {}
+
+    def owned(self, partition: int) -> Owned | None:
+        """Give what we know of a partition that is restored and ours, None while it is not."""
+        return self._owned.get(partition)
+
+    def let_go(self, partition: int) -> None:
+        """Forget that a partition is ours: it is taken anew when it is read next."""
+        self._owned.pop(partition, None)
+
+    async def read(
+        self, partition: int, keys: Sequence[str], noted: Collection[str] = (), slots: Sequence[int] = ()
+    ) -> list[Found]:
+        """Give the windows of every key, in the order asked, and the notes of some.
+
+        Args:
+            partition: The partition.
+            keys: The keys.
+            noted: Those of the keys whose notes are wanted.
+            slots: The slots to look for them in.
+
+        Raises:
+            Fenced: Another worker has taken the partition.
+            StateLost: What was read can't be trusted.
+
+        """
+        ours = self._owned[partition]
+        asked = list(noted)
+        args = [scripts.packed_names(keys), _slots(slots), scripts.packed_names([short(key) for key in asked])]
+        bookkeeping, found, notes = await self._read(keys=[self.meta(partition)], args=args)
+        self._check(partition, bookkeeping, ours)
+        of_key = {key: [slot[place] for slot in notes if slot[place]] for place, key in enumerate(asked)}
+        return [
+            Found({int(flat[place]): flat[place + 1] for place in range(0, len(flat), 2)}, of_key.get(key, []))
+            for key, flat in zip(keys, found, strict=True)
+        ]
+
+    def _check(self, partition: int, bookkeeping: Sequence[bytes | None], ours: Owned) -> None:
+        there = _whole(bookkeeping)
+        if bookkeeping[0] is not None and int(bookkeeping[0]) > ours.fence:
+            raise self._fenced(partition)
+        if there != ours:
+            raise StateLost(f"Redis has lost partition {partition} of {self._name}")
+
+    def _fenced(self, partition: int) -> Fenced:
+        return Fenced(f"partition {partition} of {self._name} has another owner now")
+
+    async def write(self, partition: int, write: Write) -> None:
+        """Write what a batch changed and how far that reaches, all or nothing.
+
+        Raises:
+            Fenced: Another worker has taken the partition.
+            StateLost: Redis is not what it was when this was read; nothing is written.
+
+        """
+        ours = self._owned[partition]
+        after = Owned(
+            ours.fence,
+            ours.offset if write.offset is None else write.offset,
+            max(ours.source, write.source),  # smaller where a batch is decided again
+        )
+        args: list[int | bytes] = [ours.fence, after.offset, ours.offset, after.source, ours.source]
+        args += [scripts.packed(write.changes), *_noted(write.notes), _slots(write.dropped)]
+        match await self._write(keys=[self.meta(partition)], args=args):
+            case 1:
+                self._owned[partition] = after
+            case 0:
+                raise self._fenced(partition)
+            case _:
+                raise StateLost(f"Redis has lost partition {partition} of {self._name}")
+
+    # -- restoring a partition (`changelog` drives it) --------------------------------------------------------------
+
+    async def applied(self, partition: int) -> Owned | None:
+        """Give how a partition stands in Redis, None where it holds nothing whole."""
+        return _whole(await self._redis.hmget(self.meta(partition), ["fence", "off", "src"]))
+
+    async def windows(self, partition: int, key: str) -> dict[int, bytes]:
+        """Give the windows of a key, whether the partition is whole or not."""
+        found = await self._redis.hgetall(self.key(partition, key))
+        return {int(window): value for window, value in found.items()}
+
+    async def wipe(self, partition: int) -> None:
+        """Delete all of a partition, bookkeeping first, so that half of it never passes for whole."""
+        await self._redis.delete(self.meta(partition))
+        found: list[bytes] = []
+        async for key in self._redis.scan_iter(match=self.meta(partition).translate(ESCAPED) + ":*", count=1_000):
+            found.append(key)
+            if len(found) >= 1_000:
+                await self._redis.unlink(*found)
+                found.clear()
+        if found:
+            await self._redis.unlink(*found)
+
+    async def restore(
+        self, partition: int, fence: int, changes: Mapping[str, Changes], notes: Notes | None = None
+    ) -> None:
+        """Write restored windows and notes. They do not count as whole before `restored` says so.
+
+        Raises:
+            Fenced: A newer fence is there.
+
+        """
+        args: list[int | bytes] = [fence, scripts.packed(changes), *_noted(notes or {})]
+        if not await self._restore(keys=[self.meta(partition)], args=args):
+            raise self._fenced(partition)
+
+    async def restored(self, partition: int, owned: Owned) -> None:
+        """Take note that a partition is whole and ours.
+
+        Raises:
+            Fenced: A newer fence is there.
+
+        """
+        if not await self._restored(keys=[self.meta(partition)], args=[*owned]):
+            raise self._fenced(partition)
+        self._owned[partition] = owned
+
+    def meta(self, partition: int) -> str:
+        """Give the key of a partition's bookkeeping."""
+        return f"{self._name}:{partition}}}"
+
+    def key(self, partition: int, key: str) -> str:
+        """Give the key in Redis of a table key."""
+        return f"{self.meta(partition)}:{key}"
+
+
+def short(key: str) -> str:
+    """Give the short form of a contact that notes stand under.
+
+    Notes are most of all that is kept, so the bytes of their keys count. 96 bits of the contact key are left: of a
+    billion contacts no two are likely to share them.
+    """
+    return key[:-40] if len(key) > 64 else key
+
+
+def _whole(bookkeeping: Sequence[bytes | None]) -> Owned | None:
+    fence, offset, source = bookkeeping
+    return None if fence is None or offset is None or source is None else Owned(int(fence), int(offset), int(source))
+
+
+def _slots(slots: Iterable[int]) -> bytes:
+    return scripts.packed_names([f"{NOTES}:{slot}" for slot in slots])
+
+
+def _noted(notes: Notes) -> tuple[bytes, int, int]:
+    """Give the three arguments that the scripts take for notes."""
+    shortened = {f"{NOTES}:{slot}": {short(key): texts for key, texts in own.items()} for slot, own in notes.items()}
+    return scripts.packed_notes(shortened), NOTES_SECONDS, NOTES_BYTES
