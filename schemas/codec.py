@@ -1,5 +1,6 @@
 """Bytes to values and back: the one place that knows JSON. Decoding gives a value or `Rejected`, never an exception."""
 
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +14,9 @@ from schemas.times import parse_time
 from schemas.typology import TYPOLOGY
 
 _WITHOUT_STATUS = ("reset", "lift", "ignore")
+
+# Most providers tell whole seconds, so a batch has few distinct times.
+_parse_time = lru_cache(maxsize=4096)(parse_time)
 
 _delivery_event = msgspec.json.Decoder(DeliveryEvent)
 _suppression = msgspec.json.Decoder(Suppression)
@@ -47,7 +51,7 @@ def decode_delivery_event(value: bytes | None) -> tuple[DeliveryEvent, int] | Re
     agrees = event.effect == TYPOLOGY[event.status].effect if event.status else event.effect in _WITHOUT_STATUS
     if not agrees:
         return Rejected("wrong-type", f"effect {event.effect} does not go with its status")
-    at = parse_time(event.occurred_at)
+    at = _parse_time(event.occurred_at)
     return at if isinstance(at, Rejected) else (event, at)
 
 

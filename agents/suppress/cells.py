@@ -47,6 +47,8 @@ def to_contact(cells: Cells, delivered: Sequence[Mark] = ()) -> Contact:
 
     """
     contact = Contact()
+    if not cells and not delivered:  # most contacts, most of the time
+        return contact
     for day, cell in cells.items():
         if day == STANDING:
             contact.standing = _standing.decode(cell)
@@ -65,6 +67,8 @@ def to_contact(cells: Cells, delivered: Sequence[Mark] = ()) -> Contact:
 
 def to_cells(contact: Contact) -> dict[int, bytes]:
     """Lay a contact out by day of event time; days of which nothing is kept have no cell."""
+    if not contact.is_kept:
+        return {}
     days: dict[int, _Day] = {}
 
     def day(at: int) -> _Day:

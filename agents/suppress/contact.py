@@ -47,12 +47,27 @@ class Contact:
     @property
     def newest(self) -> int:
         """The newest event time still known of this contact, in ms; 0 where nothing is known."""
-        return max(
-            self.marks[-1][0] if self.marks else 0,
-            self.unsubscribes[-1][0] if self.unsubscribes else 0,
-            self.consent or 0,
-            self.preblocks[-1][3] if self.preblocks else 0,
-            max((event[0] for event in self.at_once.values()), default=0),
+        newest = self.marks[-1][0] if self.marks else 0
+        if self.unsubscribes:
+            newest = max(newest, self.unsubscribes[-1][0])
+        if self.consent is not None:
+            newest = max(newest, self.consent)
+        if self.preblocks:
+            newest = max(newest, self.preblocks[-1][3])
+        for event in self.at_once.values():
+            newest = max(newest, event[0])
+        return newest
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether anything is known beside deliveries, which say nothing by themselves."""
+        return bool(
+            self.at_once
+            or self.unsubscribes
+            or self.consent is not None
+            or self.preblocks
+            or self.standing
+            or attempts.any_failed(self.marks)
         )
 
     def standing_unsubscribe(self) -> AtOnce | None:

@@ -19,6 +19,8 @@ Reasons = tuple[Reason, ...]
 
 def reasons(contact: Contact, policy: TenantPolicy) -> Reasons:
     """Give the reasons why a contact is blocked, strongest first; none means it is not."""
+    if not contact.is_kept:
+        return ()
     at_once = dict(contact.at_once)
     if unsubscribe := contact.standing_unsubscribe():
         at_once["User"] = unsubscribe

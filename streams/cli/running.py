@@ -37,6 +37,8 @@ def worker(*, http_port: Port | None = None) -> None:
         Serve /healthz, /readyz and /metrics on this port of 127.0.0.1.
 
     """
+    import uvloop
+
     from streams.worker import Worker, WorkerFailed
 
     check_packages()
@@ -54,6 +56,8 @@ def worker(*, http_port: Port | None = None) -> None:
             sys.stderr.flush()
             os._exit(1)
 
+    # For Faust's consumer thread too, which makes a loop of its own: the loops are half of a worker's work.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.run(run())
 
 
