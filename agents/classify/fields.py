@@ -18,14 +18,27 @@ _LARGEST: Final = 2**64
 
 def each_object(payload: object, read: Callable[[dict[str, Any]], Happening | Rejected]) -> Iterable[Told]:
     """Read a payload that is one object or an array of objects, one happening each."""
+    return each_element(payload, lambda one: (read(one),))
+
+
+def each_element(payload: object, read: Callable[[dict[str, Any]], Iterable[Happening | Rejected]]) -> Iterable[Told]:
+    """Read a payload that is one object or an array of objects, any number of happenings each.
+
+    None is right for what tells of no mail, such as a provider's probe; several for an event about several
+    recipients. They come in the order that `read` gives them in.
+    """
     if isinstance(payload, dict):
-        return [(0, read(payload))]
+        return [(0, told) for told in read(payload)]
     if isinstance(payload, list):
         return [
-            (place, read(one) if isinstance(one, dict) else Rejected("wrong-type", "an event is an object"))
+            (place, told)
             for place, one in enumerate(payload)
+            for told in (read(one) if isinstance(one, dict) else _NO_OBJECT)
         ]
     return [(None, Rejected("wrong-type", "the payload is neither an object nor an array"))]
+
+
+_NO_OBJECT: Final = (Rejected("wrong-type", "an event is an object"),)
 
 
 def required_text(event: dict[str, Any], name: str) -> str | Rejected:
@@ -63,7 +76,34 @@ def text_of(value: object) -> str | Rejected | None:
     return Rejected("wrong-type", "is neither text nor an exact number")
 
 
+def strict_text(event: dict[str, Any], *names: str) -> str | Rejected | None:
+    """Read an optional id: the first of the named fields that is neither absent nor empty, as `text_of` does."""
+    for name in names:
+        text = text_of(event.get(name))
+        if isinstance(text, Rejected):
+            # Dropped, an id's reports would no longer join; rounded, those of strangers would.
+            return Rejected(text.reason, f"{name} {text.detail}")
+        if text is not None:
+            return text
+    return None
+
+
 def lenient_text(value: object) -> str | None:
     """Read an optional text of a provider that mixes types: None for whatever `text_of` would reject."""
     text = text_of(value)
     return None if isinstance(text, Rejected) else text
+
+
+def object_of(value: object) -> dict[str, Any]:
+    """Give an object inside another one; an empty one where there is none, or something else in its place."""
+    return value if isinstance(value, dict) else {}
+
+
+def first_text(value: object) -> str | None:
+    """Read an optional text that may come as an array of texts, of which the first one counts."""
+    return lenient_text(next(iter(value), None) if isinstance(value, list) else value)
+
+
+def folded(value: object) -> str:
+    """Give a text in lower case with single spaces, to look up in a table; "" for whatever is no text."""
+    return " ".join(value.lower().split()) if isinstance(value, str) else ""

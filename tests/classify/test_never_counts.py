@@ -7,6 +7,7 @@ import pytest
 from agents.classify.classification import classify
 from schemas.delivery import DeliveryEvent
 from schemas.report import Report
+from tests.support import reports
 
 NOT_THE_CONTACTS_FAULT = """
 550 5.7.1 [192.0.2.1] Our system has detected that this message is likely unsolicited mail
@@ -128,3 +129,129 @@ def test_a_policy_code_outranks_the_category_and_the_hard_flag(diagnostic, relat
 @pytest.mark.parametrize("diagnostic", THE_CONTACTS_FAULT)
 def test_a_policy_code_does_not_hide_that_the_user_is_unknown(diagnostic):
     assert classified(diagnostic, permanent=True).status == "User unknown"
+
+
+def sendgrid(event: str = "bounce", **fields: object) -> tuple[str, object]:
+    return "sendgrid", [{"email": "jane@example.com", "timestamp": 1760000000, "event": event, **fields}]
+
+
+def ses(kind: str, subtype: str, **recipient: object) -> tuple[str, object]:
+    bounced = [{"emailAddress": "jane@example.com", "action": "failed", **recipient}]
+    bounce = {"bounceType": kind, "bounceSubType": subtype, "bouncedRecipients": bounced}
+    return "ses", {"notificationType": "Bounce", "bounce": {**bounce, "timestamp": "2025-10-09T08:53:20Z"}, "mail": {}}
+
+
+def mailgun(severity: str, reason: str, **status: object) -> tuple[str, object]:
+    told = {"event": "failed", "recipient": "jane@example.com", "timestamp": 1760000000, "severity": severity}
+    return "mailgun", {"event-data": {**told, "reason": reason, "delivery-status": status}}
+
+
+# A refusal in words, under each provider's own way to call it hard, soft, or neither.
+WORDED_BY = {
+    "sendgrid-bounce": lambda words: sendgrid(type="bounce", reason=words),
+    "sendgrid-unclassified": lambda words: sendgrid(type="bounce", reason=words, bounce_classification="Unclassified"),
+    "sendgrid-blocked": lambda words: sendgrid(type="blocked", reason=words),
+    "sendgrid-expired": lambda words: sendgrid(type="expired", reason=words),
+    "sendgrid-untyped": lambda words: sendgrid(reason=words),
+    "ses-permanent": lambda words: ses("Permanent", "General", diagnosticCode=f"smtp; {words}"),
+    "ses-transient": lambda words: ses("Transient", "General", diagnosticCode=f"smtp; {words}"),
+    "ses-undetermined": lambda words: ses("Undetermined", "Undetermined", diagnosticCode=f"smtp; {words}"),
+    "mailgun-bounce": lambda words: mailgun("permanent", "bounce", message=words),
+    "mailgun-generic": lambda words: mailgun("permanent", "generic", message=words),
+    "mailgun-hardfail": lambda words: mailgun("permanent", "hardfail", message=words),
+    "mailgun-old": lambda words: mailgun("permanent", "old", message=words),
+    "mailgun-form": lambda words: (
+        "mailgun",
+        {"event": "bounced", "recipient": "jane@example.com", "timestamp": "1760000000", "error": words},
+    ),
+}
+
+
+@pytest.mark.parametrize("told", WORDED_BY)
+@pytest.mark.parametrize("diagnostic", NOT_THE_CONTACTS_FAULT)
+def test_it_is_ignored_whoever_tells_it(diagnostic, told):
+    event = reports.one(*WORDED_BY[told](diagnostic))
+    assert (event.status, event.effect) == (None, "ignore"), event.rule
+
+
+CATEGORISED = {
+    "sendgrid": lambda words: sendgrid(type="bounce", bounce_classification="Invalid Address", reason=words),
+    "sendgrid-mailbox": lambda words: sendgrid(
+        type="bounce", bounce_classification="Mailbox Unavailable", reason=words
+    ),
+    "ses": lambda words: ses("Permanent", "NoEmail", diagnosticCode=f"smtp; {words}"),
+    "mailgun": lambda words: mailgun("permanent", "bounce", message=words, **{"bounce-type": "hard"}),
+}
+
+
+@pytest.mark.parametrize("told", CATEGORISED)
+@pytest.mark.parametrize("diagnostic", [reply for reply in NOT_THE_CONTACTS_FAULT if re.search(r" [45]\.7\.", reply)])
+def test_a_policy_code_outranks_the_category_of_any_provider(diagnostic, told):
+    event = reports.one(*CATEGORISED[told](diagnostic))
+    assert (event.status, event.effect) == (None, "ignore"), event.rule
+
+
+OWN_FAILURES = {
+    **{
+        f"sendgrid {kind} {named}": sendgrid(
+            type=kind, bounce_classification=named, status="5.1.1", reason="550 5.1.1 no"
+        )
+        for kind in ("bounce", "blocked", "expired", None)
+        for named in ("Content", "Reputation", "Frequency or Volume Too High", "Frequency/Volume")
+    },
+    **{
+        f"sendgrid dropped {reason}": sendgrid("dropped", reason=reason, status="5.1.1")
+        for reason in ("Spam Content", "Invalid SMTPAPI header", "Recipient List over Package Quota", "anything new")
+    },
+    "sendgrid blocked": sendgrid(type="blocked", status="5.0.0", reason="550 no"),
+    "sendgrid deferred": sendgrid("deferred", response="452 4.2.2 over quota", status="4.2.2"),
+    **{
+        f"ses {kind} {named}": ses(kind, named, status="5.1.1", diagnosticCode="smtp; 550 5.1.1 no")
+        for kind in ("Transient", "Permanent")
+        for named in ("MessageTooLarge", "ContentRejected", "AttachmentRejected")
+    },
+    "ses automatic reply": ses("Transient", "General"),
+    "ses delayed": ses("Permanent", "General", action="delayed", status="5.1.1"),
+    **{
+        f"ses {kind}": (
+            "ses",
+            {"eventType": kind, "mail": {"destination": ["jane@example.com"], "timestamp": "1760000000"}},
+        )
+        for kind in ("Reject", "Rendering Failure", "Send")
+    },
+    **{
+        f"ses delay {named}": (
+            "ses",
+            {
+                "eventType": "DeliveryDelay",
+                "deliveryDelay": {
+                    "delayType": named,
+                    "timestamp": "2025-10-09T08:53:20Z",
+                    "delayedRecipients": [{"emailAddress": "jane@example.com", "status": "4.2.2"}],
+                },
+            },
+        )
+        for named in ("InternalFailure", "MailboxFull", "SpamDetected", "IPFailure", "SendingDeferral", "Undetermined")
+    },
+    **{
+        f"mailgun {reason}": mailgun("permanent", reason, code=550, message="5.1.1 no")
+        for reason in ("espblock", "greylisted", "blacklisted", "webhook", "optimized")
+    },
+    "mailgun poor list": mailgun("permanent", "generic", code=625, message="5.1.1 no"),
+    "mailgun temporary": mailgun("temporary", "generic", code=550, message="5.1.1 user unknown"),
+    "mailgun rejected": (
+        "mailgun",
+        {
+            "event": "rejected",
+            "recipient": "jane@example.com",
+            "timestamp": 1760000000,
+            "reject": {"reason": "user unknown"},
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("failure", OWN_FAILURES)
+def test_what_a_provider_files_under_the_sender_or_itself_is_ignored_beside_any_code(failure):
+    event = reports.one(*OWN_FAILURES[failure])
+    assert (event.status, event.effect) == (None, "ignore"), event.rule

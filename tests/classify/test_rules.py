@@ -195,6 +195,135 @@ ORDER_MATTERS = [
     ("iana-5.x.x-soft", "iana-5.x.x", {"enhanced_code": "5.0.0", "permanent": False}),
     ("permanent-unexplained", "bounced-unexplained", {"permanent": True}),
     ("permanent-unexplained", "blocked-unexplained", {"permanent": True, "outcome": "blocked"}),
+    ("sendgrid-invalid", "sendgrid-dropped", {"provider": "sendgrid", "provider_code": "dropped/invalid"}),
+    (
+        "sendgrid-dropped",
+        "text-user-unknown",
+        {"provider": "sendgrid", "provider_code": "dropped", "diagnostic": "user unknown"},
+    ),
+    (
+        "sendgrid-no-mx",
+        "text-authentication",
+        {"provider": "sendgrid", "diagnostic": "unable to get mx info: failed to get IPs from PTR record"},
+    ),
+    (
+        "sendgrid-refused",
+        "iana-5.1.1",
+        {"provider": "sendgrid", "provider_code": "bounce/content", "enhanced_code": "5.1.1"},
+    ),
+    (
+        "sendgrid-refused",
+        "text-quota-exceeded",
+        {"provider": "sendgrid", "provider_code": "blocked/reputation", "diagnostic": "quota exceeded"},
+    ),
+    (
+        "text-quota-exceeded",
+        "sendgrid-block",
+        {"provider": "sendgrid", "provider_code": "blocked", "diagnostic": "quota exceeded"},
+    ),
+    (
+        "passing-with-a-hard-code",
+        "iana-5.1.1",
+        {"provider": "mailgun", "provider_code": "old", "enhanced_code": "5.1.1"},
+    ),
+    (
+        "passing-with-a-hard-code",
+        "iana-5.4.4",
+        {"provider": "sendgrid", "provider_code": "expired/unclassified", "enhanced_code": "5.4.4"},
+    ),
+    (
+        "sendgrid-block-network",
+        "sendgrid-block",
+        {"provider": "sendgrid", "provider_code": "blocked", "enhanced_code": "4.4.7"},
+    ),
+    ("sendgrid-block", "iana-5.1.1", {"provider": "sendgrid", "provider_code": "blocked", "enhanced_code": "5.1.1"}),
+    (
+        "iana-4.2.1",
+        "sendgrid-mailbox-unavailable",
+        {"provider": "sendgrid", "provider_code": "bounce/mailbox unavailable", "enhanced_code": "4.2.1"},
+    ),
+    (
+        "sendgrid-technical-failure",
+        "sendgrid-bounce",
+        {"provider": "sendgrid", "provider_code": "bounce/technical failure", "permanent": True},
+    ),
+    (
+        "text-relay-denied",
+        "sendgrid-bounce",
+        {"provider": "sendgrid", "provider_code": "bounce", "diagnostic": "relaying denied"},
+    ),
+    ("reply-4xx", "sendgrid-bounce", {"provider": "sendgrid", "provider_code": "bounce", "smtp_code": "450"}),
+    (
+        "sendgrid-bounce",
+        "reply-5xx-hard",
+        {"provider": "sendgrid", "provider_code": "bounce", "smtp_code": "554", "permanent": True},
+    ),
+    (
+        "ses-suppressed",
+        "iana-5.1.1",
+        {"provider": "ses", "provider_code": "Permanent/Suppressed", "enhanced_code": "5.1.1"},
+    ),
+    ("ses-unsubscribed", "ses-permanent", {"provider": "ses", "provider_code": "Permanent/UnsubscribedRecipient"}),
+    (
+        "ses-not-sent",
+        "text-user-unknown",
+        {"provider": "ses", "provider_code": "Rendering Failure", "diagnostic": "user unknown"},
+    ),
+    (
+        "ses-content",
+        "passing-with-a-hard-code",
+        {"provider": "ses", "provider_code": "Transient/ContentRejected", "enhanced_code": "5.1.1"},
+    ),
+    (
+        "ses-mailbox-full",
+        "passing-with-a-hard-code",
+        {"provider": "ses", "provider_code": "Transient/MailboxFull", "enhanced_code": "5.2.1"},
+    ),
+    (
+        "ses-mailbox-full",
+        "iana-x.4.x",
+        {"provider": "ses", "provider_code": "Transient/MailboxFull", "enhanced_code": "4.4.7"},
+    ),
+    ("iana-x.7.x", "ses-no-email", {"provider": "ses", "provider_code": "Permanent/NoEmail", "enhanced_code": "5.7.1"}),
+    (
+        "ses-no-email",
+        "text-connection",
+        {"provider": "ses", "provider_code": "Permanent/NoEmail", "diagnostic": "timeout"},
+    ),
+    (
+        "text-access-denied",
+        "ses-permanent",
+        {"provider": "ses", "provider_code": "Permanent/General", "diagnostic": "550 access denied"},
+    ),
+    (
+        "ses-permanent",
+        "reply-5xx-hard",
+        {"provider": "ses", "provider_code": "Permanent/General", "smtp_code": "550", "permanent": True},
+    ),
+    ("ses-undetermined", "reply-5xx", {"provider": "ses", "provider_code": "Undetermined/x", "smtp_code": "550"}),
+    (
+        "ses-transient-told",
+        "ses-transient-untold",
+        {"provider": "ses", "provider_code": "Transient/General", "diagnostic": "no"},
+    ),
+    ("ses-transient-untold", "bounced-unexplained", {"provider": "ses", "provider_code": "Transient/General"}),
+    (
+        "mailgun-suppress-complaint",
+        "permanent-unexplained",
+        {"provider": "mailgun", "provider_code": "suppress-complaint", "permanent": True},
+    ),
+    (
+        "mailgun-hardfail-unsubscribe",
+        "reply-5xx-hard",
+        {"provider": "mailgun", "provider_code": "hardfail", "permanent": True}
+        | {"smtp_code": "550", "diagnostic": "Not delivering to unsubscribed address"},
+    ),
+    (
+        "mailgun-not-sent",
+        "text-user-unknown",
+        {"provider": "mailgun", "provider_code": "rejected", "diagnostic": "user unknown"},
+    ),
+    ("mailgun-own", "iana-5.1.1", {"provider": "mailgun", "provider_code": "espblock", "enhanced_code": "5.1.1"}),
 ]
 
 
@@ -216,6 +345,8 @@ def test_the_index_never_changes_the_answer():
 
 
 CODES = st.one_of(st.none(), st.from_regex(r"[45]\.[0-7]\.[0-9]{1,2}", fullmatch=True))
+PROVIDERS = sorted({row["provider"] for row in WRITTEN if isinstance(row.get("provider"), str)})
+PROVIDER_CODES = sorted({row["example"]["provider_code"] for row in WRITTEN if row["example"].get("provider_code")})
 PHRASES = sorted({phrase for row in WRITTEN for phrase in row.get("text", [])})
 
 
@@ -228,8 +359,8 @@ PHRASES = sorted({phrase for row in WRITTEN for phrase in row.get("text", [])})
         permanent=st.sampled_from([None, True, False]),
         smtp_code=st.one_of(st.none(), st.from_regex(r"[45][0-7][0-9]", fullmatch=True)),
         enhanced_code=CODES,
-        provider=st.sampled_from([None, "mailjet", "ses"]),
-        provider_code=st.sampled_from([None, "spam/new", "recipient/user unknown", "5.1.1", "550", "Recipient/X"]),
+        provider=st.sampled_from([None, *PROVIDERS]),
+        provider_code=st.sampled_from([None, "spam/new", "5.1.1", "550", "Recipient/X", *PROVIDER_CODES]),
         diagnostic=st.one_of(
             st.none(), st.text(max_size=40), st.lists(st.sampled_from(PHRASES), max_size=3).map(" and ".join)
         ),

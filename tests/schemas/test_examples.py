@@ -52,7 +52,7 @@ def test_an_example_is_one_line_of_compact_json(file):
 @pytest.mark.parametrize("file", examples("esp-reports"))
 def test_a_report_is_read_and_every_element_of_it_understood(file):
     assert not isinstance(decode_report(value_of(file)), Rejected)
-    assert not [line for line in classify_lines([value_of(file)]) if b'"rejected"' in line]
+    assert not [line for line in classify_lines([value_of(file)]) if line.startswith(b'{"rejected"')]
 
 
 def test_reports_show_one_object_an_array_and_the_words_of_our_own():

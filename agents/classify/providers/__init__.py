@@ -4,15 +4,21 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from agents.classify.fields import Told
+from agents.classify.providers.mailgun import mailgun
 from agents.classify.providers.mailjet import mailjet
 from agents.classify.providers.normalized import normalized
+from agents.classify.providers.sendgrid import sendgrid
+from agents.classify.providers.ses import ses
 from schemas.report import Report
 
 ProviderMapping = Callable[[Report], Iterable[Told]]
 """Reads a report's payload, whatever it holds, into happenings in element order; total, never raises."""
 
 MAPPINGS: Final[Mapping[str, ProviderMapping]] = {
+    "mailgun": mailgun,
     "mailjet": mailjet,
     "normalized": normalized,
+    "sendgrid": sendgrid,
+    "ses": ses,
 }
 """`provider` of the envelope to the function that reads its payload."""

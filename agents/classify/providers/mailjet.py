@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from agents.classify.evidence import Happening
-from agents.classify.fields import Told, each_object, lenient_text, required_text, required_time, text_of
+from agents.classify.fields import Told, each_object, folded, lenient_text, required_text, required_time, text_of
 from schemas.rejected import Rejected
 from schemas.report import Report
 from schemas.typology import Outcome
@@ -147,7 +147,7 @@ def _hard(value: object) -> bool | None:
 
 def _provider_code(event: dict[str, Any], kind: str) -> str | None:
     """Give `family/error`, such as `recipient/user unknown`, wherever Mailjet put them; None for neither."""
-    error, family = _words(event.get("error")), _words(event.get("error_related_to"))
+    error, family = folded(event.get("error")), folded(event.get("error_related_to"))
     if kind == "typofix":
         error = error or "typofix"
     for known in (error, family):
@@ -155,7 +155,3 @@ def _provider_code(event: dict[str, Any], kind: str) -> str | None:
             return f"{ERRORS[known]}/{known}"
     # A value the table does not have yet: kept, so that rules for a whole family (spam/*) still see it.
     return "/".join(filter(None, (family, error))) or None
-
-
-def _words(value: object) -> str:
-    return " ".join(value.lower().split()) if isinstance(value, str) else ""
