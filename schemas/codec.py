@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 import orjson
 
+from schemas.decision import SendRequest, to_send_request
 from schemas.delivery import DeliveryEvent
 from schemas.rejected import Rejected
 from schemas.report import MAX_REPORT_BYTES, Report, to_report
@@ -41,6 +42,12 @@ def decode_report(value: bytes | None) -> Report | Rejected:
         return Rejected("too-large", f"{len(value)} bytes; a report may have {MAX_REPORT_BYTES}")
     decoded = decode_json(value)
     return decoded if isinstance(decoded, Rejected) else to_report(decoded)
+
+
+def decode_send_request(value: bytes | None) -> SendRequest | Rejected:
+    """Decode the value of a record on `send-requests`, or the body of a check over HTTP."""
+    decoded = decode_json(value)
+    return decoded if isinstance(decoded, Rejected) else to_send_request(decoded)
 
 
 def decode_delivery_event(value: bytes | None) -> tuple[DeliveryEvent, int] | Rejected:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import tomllib
+from collections.abc import Collection
 from itertools import takewhile
 from typing import Annotated, Any, Final, Literal
 
@@ -102,6 +103,11 @@ class Policy:
         """The longest `allowed_lateness` of any tenant, in ms."""
         self.fingerprint = _hash({"": default, **tenants})
         """SHA-256 (hex) over all of it: what the workers of a group must have alike."""
+
+    @property
+    def all(self) -> Collection[TenantPolicy]:
+        """The default policy and those of the tenants that have their own."""
+        return self._hashes.keys()
 
     def of(self, tenant: str) -> TenantPolicy:
         """Give the policy in force for a tenant."""

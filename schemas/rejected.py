@@ -3,7 +3,7 @@
 from typing import Literal, NamedTuple
 
 Reason = Literal[
-    "too-large",  # a report over 1 MiB (SPEC 2)
+    "too-large",  # a report over 1 MiB (SPEC 2), or a send request of more than 10,000 recipients (SPEC 8)
     "not-json",  # not UTF-8, or not JSON
     "wrong-type",  # JSON, but a field has another type than the contract says
     "missing-field",  # a required field is absent or empty
@@ -16,6 +16,7 @@ Reason = Literal[
     "implausible-time",  # event time more than 10 min after the report was received
     "unknown-status",  # not one of the eight labels
     "unknown-outcome",  # not one of the ten outcomes
+    "unknown-purpose",  # a send request for something else than marketing or transactional mail
 ]
 """Why an element was rejected; the `reason` header of its dead letter."""
 

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.codec import decode_delivery_event, decode_json, decode_report, decode_suppression, encode
+from schemas.codec import (
+    decode_delivery_event,
+    decode_json,
+    decode_report,
+    decode_send_request,
+    decode_suppression,
+    encode,
+)
 from schemas.delivery import DeliveryEvent
 from schemas.rejected import Reason as Why
 from schemas.rejected import Rejected
@@ -14,7 +21,7 @@ from schemas.report import MAX_REPORT_BYTES, Report
 from schemas.suppression import Reason, Suppression
 from schemas.typology import OUTCOMES, STATUSES, TYPOLOGY
 
-DECODERS = (decode_json, decode_report, decode_delivery_event, decode_suppression)
+DECODERS = (decode_json, decode_report, decode_delivery_event, decode_send_request, decode_suppression)
 REASONS = frozenset(Why.__args__)
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -76,6 +83,14 @@ SUPPRESSION = {
 }
 REPORT = {"provider": "mailjet", "tenant": "acme", "payload": {"event": "sent"}, "received_at": "2026-11-20T10:15:30Z"}
 
+SEND_REQUEST = {
+    "tenant": "acme",
+    "recipients": ["jane@example.com"],
+    "purpose": "transactional",
+    "campaign_id": "c1",
+    "request_id": "r1",
+}
+
 
 def raw(fields: dict, **changes) -> bytes:
     return orjson.dumps({**fields, **changes})
@@ -95,7 +110,7 @@ def changed_in_one_place(fields: dict) -> st.SearchStrategy[bytes]:
 
 
 ANYTHING = st.binary(max_size=60) | JSON.map(orjson.dumps)
-NEARLY = st.one_of(*map(changed_in_one_place, (REPORT, EVENT | EVENT_MORE, SUPPRESSION)))
+NEARLY = st.one_of(*map(changed_in_one_place, (REPORT, EVENT | EVENT_MORE, SEND_REQUEST, SUPPRESSION)))
 
 
 @settings(max_examples=400, deadline=None)
@@ -113,7 +128,7 @@ SECRET = "jane.doe@example.com"
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.sampled_from([REPORT, EVENT | EVENT_MORE, SUPPRESSION, SUPPRESSION | {"reasons": 0}]).flatmap(
+    st.sampled_from([REPORT, EVENT | EVENT_MORE, SEND_REQUEST, SUPPRESSION, SUPPRESSION | {"reasons": 0}]).flatmap(
         lambda fields: st.builds(lambda name: raw(fields, **{name: SECRET}), st.sampled_from([*fields]))
     )
 )

@@ -196,3 +196,10 @@ def test_the_fingerprint_tells_whether_two_workers_have_the_same_policy():
     assert parse_policy(OVERRIDES + "# a comment").fingerprint == policy.fingerprint
     fewer = parse_policy(OVERRIDES.replace('[tenants."acme.example"]', '[tenants."acme.test"]'))
     assert len({policy.fingerprint, fewer.fingerprint, BUILT_IN.fingerprint}) == 3
+
+
+def test_all_policies_are_the_default_and_each_tenants_own():
+    assert list(BUILT_IN.all) == [BUILT_IN.of("anybody")]
+    policy = parse_policy(OVERRIDES)
+    tenants = ("anybody", "acme", "acme.example", "umbrella")
+    assert {policy.of(tenant) for tenant in tenants} == set(policy.all)

@@ -1,0 +1,1 @@
+"""What is asked before a send: may this be sent to this address?"""
