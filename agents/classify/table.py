@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from agents.classify.evidence import FAILURES, Happening
@@ -14,7 +15,7 @@ class RuleTable:
     """All rows, indexed so that an event meets only the rows that may concern it.
 
     Without codes and diagnostic those are the few rows without such conditions; with a diagnostic, the rows
-    of which a word stands in it. The verdict is the one that trying all rows in order would give.
+    of which a word, or two in a row, stand in it. The verdict is the one that trying all rows in order would give.
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:
@@ -70,7 +71,7 @@ class _Index:
     def __init__(self, rows: Sequence[Row], outcome: Outcome) -> None:
         self._rows = rows
         self._always: list[int] = []
-        self._by_word: defaultdict[str, list[tuple[Wording, int]]] = defaultdict(list)
+        self._by_words: defaultdict[tuple[str, ...], list[tuple[Wording, int]]] = defaultdict(list)
         self._by_pattern: defaultdict[str, list[int]] = defaultdict(list)
         for number, row in enumerate(rows):
             if outcome in row.outcomes:
@@ -84,7 +85,7 @@ class _Index:
                 self._by_pattern[pattern].append(number)
         elif row.wordings is not None:
             for wording in row.wordings:
-                self._by_word[wording.key].append((wording, number))
+                self._by_words[tuple(wording.key.split())].append((wording, number))
         else:
             self._always.append(number)
 
@@ -96,9 +97,11 @@ class _Index:
                 numbers.update(self._by_pattern[pattern])
         worded = set()
         if facts.text:
-            # "" is the key of wordings in scripts without spaces: those have to be tried on every text.
-            for word in self._by_word.keys() & ("", *facts.words.split()):
-                for wording, number in self._by_word[word]:
+            words = facts.words.split()
+            # Wordings in scripts without spaces have no words to go by: they are tried on every text that is not ASCII.
+            unspaced = () if facts.words.isascii() else ((),)
+            for key in self._by_words.keys() & (*unspaced, *zip(words), *pairwise(words)):
+                for wording, number in self._by_words[key]:
                     if number not in worded and wording.matches(facts.words):
                         worded.add(number)
         for number in sorted(numbers | worded):
