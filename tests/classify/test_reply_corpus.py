@@ -85,8 +85,8 @@ def test_a_reply_that_is_not_about_the_contact_never_counts(server):
     assert misread(of(server, IGNORED), True, False, None, outcomes=("bounced", "blocked")) == []
 
 
-# A provider that leaves out the codes leaves words. With these two nothing else is left that tells.
-WORDS_THAT_NEED_THEIR_CODE = ("Temporary System Problem", "need MAIL command")
+# A provider that leaves out the codes leaves words. With these nothing else is left that tells.
+WORDS_THAT_NEED_THEIR_CODE = ("Temporary System Problem", "need MAIL command", "Email quota exceeded")
 CODES = re.compile(r"^[45][0-9]{2}[- ]?|\b[45][0-9]{2}[- ](?=[45]\.)|#?\b[45]\.[0-9]\.[0-9]{1,3}\b", re.MULTILINE)
 
 
