@@ -18,9 +18,14 @@ class RuleTable:
     of which a word, or two in a row, stand in it. The verdict is the one that trying all rows in order would give.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        """Index rows in the order in which they are to be tried; `rules.load_rules` checks and makes them."""
+    def __init__(self, rows: Sequence[Row], fingerprint: str = "") -> None:
+        """Index rows in the order in which they are to be tried; `rules.load_rules` checks and makes them.
+
+        `fingerprint` names an operator's own rows among them: the workers of a group must have it alike. It is
+        empty where all rows are built in.
+        """
         self.rows: Final = tuple(rows)
+        self.fingerprint: Final = fingerprint
         self._given: Final[dict[Status, tuple[Row, ...]]] = {
             status: tuple(row for row in rows if row.given == status) for status in STATUSES
         }
@@ -55,6 +60,14 @@ class RuleTable:
         if row is None:
             raise LookupError("the rule table has no last row for this kind of event")
         return row.verdict
+
+    def tries(self, row: Row, happening: Happening) -> bool:
+        """Say whether a row matches, whatever stands before it."""
+        if happening.status:
+            asked = row.given == happening.status
+        else:
+            asked = row.given is None and (happening.outcome or "other") in row.outcomes
+        return asked and row.matches(Facts(happening))
 
     def _first_told(self, happening: Happening, facts: Facts) -> Row | None:
         rows = self._given[happening.status] if happening.status else self._told[happening.outcome or "other"]

@@ -48,11 +48,13 @@ class Wording:
     A phrase in a script without spaces matches anywhere.
     """
 
-    __slots__ = ("_pattern", "_phrase", "key", "phrase")
+    __slots__ = ("_pattern", "_phrase", "key", "parts", "phrase")
 
     phrase: str
     key: str
     """A word, or two in a row, without which the wording can't match; "" when there is none to go by."""
+    parts: tuple[str, ...]
+    """What stands between the gaps, as it is compared."""
 
     def __init__(self, phrase: str) -> None:
         """Compile a phrase.
@@ -68,6 +70,7 @@ class Wording:
         unspaced = _UNSPACED.search(phrase) is not None
         if unspaced:
             parts = [part.strip() for part in parts]
+        self.parts = tuple(parts)
         self._phrase = parts[0]
         self._pattern = None
         if len(parts) > 1:
@@ -83,6 +86,12 @@ class Wording:
         if self._pattern is None:
             return self._phrase in words
         return self._pattern.search(words) is not None
+
+    def covers(self, other: "Wording") -> bool:
+        """Say whether this one matches whatever the other one does; False too where that is not plain to see."""
+        if len(self.parts) > 1:
+            return self.parts == other.parts
+        return any(self._phrase in part for part in other.parts)
 
 
 def compile_wordings(phrases: Iterable[str]) -> tuple[Wording, ...]:
