@@ -1,4 +1,4 @@
-"""What all workers of an installation must agree on: the contact secret and the policy."""
+"""What all workers of an installation must agree on: the contact secret, the policy and the operator's own rules."""
 
 import asyncio
 import hmac
@@ -20,8 +20,8 @@ SECRET: Final = b"contact-secret"
 REFRESH_SECONDS: Final = 2.0
 ABSENT_SECONDS: Final = 6.0  # three refreshes: a worker that missed them is gone, or busy with its own end
 
-# One step, so that of two workers with different policies that start at once only one gets in.
-# KEYS: the group's workers, by when they were last seen. ARGV: our policy, our name, seconds until absent.
+# One step, so that of two workers that differ and start at once only one gets in.
+# KEYS: the group's workers, by when they were last seen. ARGV: our policy and rules, our name, seconds until absent.
 _JOIN: Final = """
 local seconds = redis.call('TIME')[1]
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', seconds - ARGV[3])
@@ -33,7 +33,7 @@ return 1
 """
 
 
-_OTHER_POLICY: Final = "a worker of this group runs with another policy: stop it first, or give both the same"
+_DIFFERS: Final = "a worker of this group runs with another policy or other rules: stop it first, or give both the same"
 
 
 class Disagreement(Failed):
@@ -87,13 +87,13 @@ async def _first(settings: Settings, topic: str) -> bytes | None:
 
 
 class Presence:
-    """One worker among the workers of its group, so that none joins with another policy."""
+    """One worker among the workers of its group, so that none joins with another policy or other rules."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take where Redis is and what our policy is; nothing is opened before `join`."""
+        """Take where Redis is and what we decide by; nothing is opened before `join`."""
         self._redis = async_client(settings.redis)
         self._key = f"{settings.group}:workers"
-        self._policy = settings.policy.fingerprint
+        self._agreement = settings.agreement
         self._name = uuid4().hex
         self._script = self._redis.register_script(_JOIN)
 
@@ -101,34 +101,35 @@ class Presence:
         """Join the others.
 
         Raises:
-            Disagreement: A worker with another policy is at work, and still is after it would have been found dead.
+            Disagreement: A worker with another policy or other rules is at work, and still is after it would have
+                been found dead.
 
         """
         for _ in range(round(ABSENT_SECONDS / REFRESH_SECONDS) + 2):
             if await self._seen():
                 return
             await asyncio.sleep(REFRESH_SECONDS)
-        raise Disagreement(_OTHER_POLICY)
+        raise Disagreement(_DIFFERS)
 
     async def stay(self) -> None:
         """Be seen again and again, until cancelled. Redis may be away meanwhile: then nobody can join either.
 
         Raises:
-            Disagreement: A worker with another policy got in while Redis did not know of us.
+            Disagreement: Such a worker got in while Redis did not know of us.
 
         """
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             with suppress(RedisError):
                 if not await self._seen():
-                    raise Disagreement(_OTHER_POLICY)
+                    raise Disagreement(_DIFFERS)
 
     async def leave(self) -> None:
         """Be gone at once, so that a worker with a new policy need not wait."""
         with suppress(RedisError):
-            await self._redis.zrem(self._key, f"{self._policy} {self._name}")
+            await self._redis.zrem(self._key, f"{self._agreement} {self._name}")
         await self._redis.aclose()
 
     async def _seen(self) -> bool:
-        arguments: list[str | int] = [self._policy, self._name, round(ABSENT_SECONDS)]
+        arguments: list[str | int] = [self._agreement, self._name, round(ABSENT_SECONDS)]
         return bool(await self._script(keys=[self._key], args=arguments))

@@ -8,6 +8,7 @@ import orjson
 
 from agents.classify.agent import make_classify_agent
 from agents.classify.classification import classify
+from agents.classify.table import RuleTable
 from agents.ports import Outgoing
 from agents.suppress.agent import make_suppress_agent
 from agents.suppress.identity import contact_keys
@@ -20,11 +21,14 @@ from streams.settings import DEV_SECRET
 CHUNK_LINES = 1_000
 
 
-def classify_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Classify envelopes, one a line: gives delivery events and rejects as JSON, in order. Passes over blank lines."""
+def classify_lines(lines: Iterable[bytes], rules: RuleTable | None = None) -> Iterator[bytes]:
+    """Classify envelopes, one a line: gives delivery events and rejects as JSON, in order. Passes over blank lines.
+
+    `rules` is the table to classify by; the built-in one by default.
+    """
     for number, line in _numbered(lines):
         report = decode_report(line)
-        found = [(None, report)] if isinstance(report, Rejected) else classify(report)
+        found = [(None, report)] if isinstance(report, Rejected) else classify(report, rules=rules)
         for _, event in found:
             yield _rejected(number, event) if isinstance(event, Rejected) else encode(event)
 
@@ -34,6 +38,7 @@ async def replay(
     policy: Policy,
     on_suppression: Callable[[bytes], None],
     on_rejected: Callable[[bytes], None],
+    rules: RuleTable | None = None,
 ) -> None:
     """Replay envelopes, one a line, in order.
 
@@ -42,11 +47,12 @@ async def replay(
         policy: The policy to decide by.
         on_suppression: Takes every suppression record, one per change, as JSON.
         on_rejected: Takes every reject as JSON: `rejected`, `detail` and `line`.
+        rules: The rule table to classify by; the built-in one by default.
 
     """
     waiting: list[Outgoing] = []
     contact_key = contact_keys(DEV_SECRET)
-    classify_agent = make_classify_agent(MemoryPublisher(waiting.append), contact_key, NoMeter())
+    classify_agent = make_classify_agent(MemoryPublisher(waiting.append), contact_key, NoMeter(), rules)
 
     def take(outgoing: Outgoing) -> None:
         if outgoing.topic == "suppressions" and outgoing.value is not None:

@@ -1,5 +1,6 @@
 """Settings: read once from the environment, frozen, with units in the names. No secret shows in `repr`."""
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -7,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from agents.classify.rule_file import RulesInvalid
+from agents.classify.rules import own_rules
+from agents.classify.table import RuleTable
 from schemas.policy import Policy, PolicyInvalid, parse_policy
 from schemas.times import parse_duration
 from streams.redis_url import check_url
@@ -20,6 +24,7 @@ KNOWN = (
     "BOUNCELINE_TOPIC_PREFIX",
     "BOUNCELINE_CONTACT_SECRET",
     "BOUNCELINE_POLICY",
+    "BOUNCELINE_RULES",
     "BOUNCELINE_TOKENS",
     "BOUNCELINE_SESSION_TIMEOUT",
     "BOUNCELINE_LOG_LEVEL",
@@ -42,6 +47,7 @@ class Settings:
     redis: a URL as `streams.redis_url` has it.
     topic_prefix: put literally before every topic, group id, changelog and Redis key.
     contact_secret: key of the contact keys.
+    rules: the operator's own rows and the built-in ones; None for the built-in ones alone.
     session_timeout_seconds: after which the broker gives a silent worker's partitions to others.
     """
 
@@ -50,12 +56,19 @@ class Settings:
     topic_prefix: str
     contact_secret: bytes = field(repr=False)
     policy: Policy = field(repr=False)
+    rules: RuleTable | None = field(repr=False)
     session_timeout_seconds: float
     log_level: str
 
     def topic(self, name: str) -> str:
         """Give a topic's name on the broker."""
         return self.topic_prefix + name
+
+    @property
+    def agreement(self) -> str:
+        """SHA-256 (hex) over what the workers of a group must have alike: the policy and the operator's own rules."""
+        rules = self.rules.fingerprint if self.rules else ""
+        return hashlib.sha256(f"{self.policy.fingerprint} {rules}".encode()).hexdigest()
 
     @property
     def group(self) -> str:
@@ -100,6 +113,7 @@ def from_environment(environ: Mapping[str, str], default_secret: bytes | None = 
         topic_prefix=prefix,
         contact_secret=_secret(environ.get("BOUNCELINE_CONTACT_SECRET", ""), default_secret),
         policy=read_policy(environ.get("BOUNCELINE_POLICY") or None),
+        rules=read_rules(environ.get("BOUNCELINE_RULES") or None),
         session_timeout_seconds=session_timeout,
         log_level=log_level.upper(),
     )
@@ -115,13 +129,33 @@ def read_policy(path: str | None) -> Policy:
     if path is None:
         return parse_policy("")
     try:
-        return parse_policy(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise SettingsInvalid(f"the policy {path} can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SettingsInvalid(f"the policy {path} is not UTF-8") from error
+        return parse_policy(_text_of("the policy", path))
     except PolicyInvalid as error:
         raise SettingsInvalid(f"{path}: {error}") from error
+
+
+def read_rules(path: str | None) -> RuleTable | None:
+    """Read an operator's own rules and put them before the built-in ones; None where `path` is None.
+
+    Raises:
+        SettingsInvalid: The file can't be read or is no rule file; names the file, the line and the row.
+
+    """
+    if path is None:
+        return None
+    try:
+        return own_rules(_text_of("the rule file", path))
+    except RulesInvalid as error:
+        raise SettingsInvalid(f"{path}: {error}; to see all of it: bounceline rules test {path}") from error
+
+
+def _text_of(what: str, path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8")
+    except OSError as error:
+        raise SettingsInvalid(f"{what} {path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsInvalid(f"{what} {path} is not UTF-8") from error
 
 
 def _secret(value: str, default: bytes | None) -> bytes:

@@ -63,7 +63,7 @@ class Worker:
         self._contacts = RedisContactTable(settings, store.partitions, changelog, self._on_crash)
         self._redis = async_client(settings.redis)
         self._arrivals = RedisArrivals(self._redis, f"{settings.group}:arrivals", catalogue()["esp-reports"].partitions)
-        classify = make_classify_agent(self._publisher, contact_key, self._meter)
+        classify = make_classify_agent(self._publisher, contact_key, self._meter, settings.rules)
         suppress = make_suppress_agent(
             self._contacts, self._publisher, self._arrivals, contact_key, settings.policy, self._meter
         )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterable
 
 from agents.classify.classification import classify
+from agents.classify.table import RuleTable
 from agents.dead_letters import dead_letter
 from agents.ports import Agent, Batch, Meter, Outgoing, Publisher, Record
 from agents.suppress.identity import ContactKeys
@@ -11,8 +12,13 @@ from schemas.delivery import Origin
 from schemas.rejected import Rejected
 
 
-def make_classify_agent(out: Publisher, contact_key: ContactKeys, meter: Meter) -> Agent:
-    """Build the agent that reads `esp-reports`. It keeps nothing: a batch that is read again says the same again."""
+def make_classify_agent(
+    out: Publisher, contact_key: ContactKeys, meter: Meter, rules: RuleTable | None = None
+) -> Agent:
+    """Build the agent that reads `esp-reports`. It keeps nothing: a batch that is read again says the same again.
+
+    `rules` is the table to classify by; the built-in one by default.
+    """
 
     def happenings(record: Record) -> list[Outgoing]:
         report = decode_report(record.value)
@@ -22,7 +28,7 @@ def make_classify_agent(out: Publisher, contact_key: ContactKeys, meter: Meter) 
         found = []
         origin = (Origin(record.partition, record.offset, record.timestamp or 0).header(),)
         dead: set[int | None] = set()
-        for element, event in classify(report, record.timestamp):
+        for element, event in classify(report, record.timestamp, rules):
             if isinstance(event, Rejected):
                 # One dead letter for an element, however many of its recipients can't be read.
                 if element not in dead:

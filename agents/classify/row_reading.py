@@ -18,7 +18,7 @@ _KEYS: Final = frozenset(
 _ENHANCED: Final = re.compile(r"[45X]\.[0-7]\.(?:[0-9]{1,3}|x)|[45]\.x\.x")
 _REPLY: Final = re.compile(r"[45](?:[0-9]{2}|xx)")
 _PROVIDER_CODE: Final = re.compile(r"[^A-Z*]*(?:/\*)?")
-_BARE_EFFECTS: Final = frozenset(("reset", "lift", "ignore"))
+_BARE_EFFECTS: Final = ("reset", "lift", "ignore")
 
 
 def read_row(name: str, row: dict[str, Any]) -> Row:

@@ -1,6 +1,7 @@
 """One row of the rule table, and the facts of an event that its conditions look at."""
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from agents.classify.evidence import Happening
@@ -57,6 +58,37 @@ class Row(NamedTuple):
     def is_worded(self, facts: "Facts") -> bool:
         """Say whether one of the wordings stands in the diagnostic, or none is asked for."""
         return self.wordings is None or any(wording.matches(facts.words) for wording in self.wordings)
+
+
+def covers(first: Row, second: Row) -> bool:
+    """Say whether the first row matches all that the second one does; False too where that is not plain to see."""
+    return (
+        first.given == second.given
+        and first.outcomes >= second.outcomes
+        and first.bare in (None, second.bare)
+        and first.permanent in (None, second.permanent)
+        and first.temporary in (None, second.temporary)
+        and (first.providers is None or (second.providers is not None and first.providers >= second.providers))
+        and _wider(first.enhanced, second.enhanced, _generalised)
+        and _wider(first.replies, second.replies, lambda reply: (reply, f"{reply[0]}xx"))
+        and _wider(first.codes, second.codes, lambda code: (code, f"{code.partition('/')[0]}/*"))
+        and _says_more(first.wordings, second.wordings)
+        and (first.regex is None or first.regex == second.regex)
+    )
+
+
+def _wider(
+    first: frozenset[str] | None, second: frozenset[str] | None, generalised: Callable[[str], tuple[str, ...]]
+) -> bool:
+    if first is None or second is None:
+        return first is None
+    return all(not first.isdisjoint(generalised(pattern)) for pattern in second)
+
+
+def _says_more(first: tuple[Wording, ...] | None, second: tuple[Wording, ...] | None) -> bool:
+    if first is None or second is None:
+        return first is None
+    return all(any(one.covers(other) for one in first) for other in second)
 
 
 class Facts:

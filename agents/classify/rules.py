@@ -1,71 +1,105 @@
-"""Loads and checks a rule table written in TOML. What its keys mean is told at the top of rules.toml."""
+"""The rule tables there are: the built-in one, and the one with an operator's own rows before it."""
 
-import re
+import hashlib
+import json
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
-from typing import Final
 
-from agents.classify.evidence import Happening
-from agents.classify.row_reading import read_example, read_row
 from agents.classify.rows import Row
+from agents.classify.rule_file import BadRow, GoodRow, RulesInvalid, read_rules
 from agents.classify.table import RuleTable
 from schemas.typology import OUTCOMES, STATUSES
-
-_ID: Final = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
-
-
-class RulesInvalid(ValueError):
-    """A rule table that can't be used; the message names the row and says what to change."""
 
 
 @cache
 def builtin_rules() -> RuleTable:
     """Give the rule table that ships with Bounceline; raises `RulesInvalid` if it was damaged."""
-    return load_rules(files("agents.classify").joinpath("rules.toml").read_text(encoding="utf-8"))
+    return load_rules(builtin_text())
 
 
-def load_rules(text: str) -> RuleTable:
+def builtin_text() -> str:
+    """Give the text of the built-in rule table."""
+    return files("agents.classify").joinpath("rules.toml").read_text(encoding="utf-8")
+
+
+def own_rules(text: str) -> RuleTable:
+    """Compile an operator's own rows, with the built-in ones behind them; raises `RulesInvalid` as `load_rules` does.
+
+    A built-in row whose id the operator's file has too is replaced: it is tried where the file says.
+    """
+    return load_rules(text, builtin_rules())
+
+
+def load_rules(text: str, behind: RuleTable | None = None) -> RuleTable:
     """Compile a rule table from the text of a TOML file.
+
+    Args:
+        text: The rows to try, in order.
+        behind: Rows to try after them; those whose id the text has too are left out.
 
     Raises:
         RulesInvalid: It is no TOML, a row is malformed, two rows have one id, the example of a row is decided
             by another row, or some event would meet no row at all.
 
     """
-    try:
-        written = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RulesInvalid(f"not TOML: {error}") from error
-    if set(written) != {"rule"} or not isinstance(written["rule"], list):
-        raise RulesInvalid("a rule table holds [[rule]] rows and nothing else")
-    rows: list[Row] = []
-    examples: list[Happening] = []
-    for place, row in enumerate(written["rule"], start=1):
-        name = row.get("id") if isinstance(row, dict) else None
-        if not isinstance(name, str) or not _ID.fullmatch(name):
-            raise RulesInvalid(f"row {place}: id is not lower-case words with dashes (was {name!r})")
-        if any(name == other.verdict.rule for other in rows):
-            raise RulesInvalid(f"{name}: two rows have this id")
-        try:
-            rows.append(read_row(name, row))
-            examples.append(read_example(row))
-        except ValueError as error:
-            raise RulesInvalid(f"{name}: {error}") from error
-    _check_ends(rows)
-    table = RuleTable(rows)
-    for checked, example in zip(rows, examples, strict=True):
-        name, reached = checked.verdict.rule, table.decide(example).rule
-        if reached != name:
-            raise RulesInvalid(f"{name}: its example is decided by {reached}; move or narrow one of them")
+    good: list[GoodRow] = []
+    for one in read_rules(text):
+        if isinstance(one, BadRow):
+            raise RulesInvalid(placed(one, one.wrong))
+        good.append(one)
+    table = joined(good, behind, fingerprint_of(text) if behind else "")
+    for sentence in missing_ends(table.rows):
+        raise RulesInvalid(sentence)
+    for one in good:
+        if wrong := wrong_example(one, table):
+            raise RulesInvalid(placed(one, wrong))
     return table
 
 
-def _check_ends(rows: list[Row]) -> None:
-    """See to it that every event meets a row: one without conditions per outcome and per given status."""
-    for status in STATUSES:
-        if not any(row == Row(row.verdict, row.outcomes, status) for row in rows):
-            raise RulesInvalid(f"no row decides every event with the given status {status!r}")
-    for outcome in OUTCOMES:
-        if not any(row == Row(row.verdict, row.outcomes) and outcome in row.outcomes for row in rows):
-            raise RulesInvalid(f"no row decides every {outcome} event")
+def placed(one: GoodRow | BadRow, wrong: str) -> str:
+    """Say where something is wrong: the line, where it is known, and the row."""
+    return f"{one.name}: {wrong}" if one.line is None else f"line {one.line}: {one.name}: {wrong}"
+
+
+def joined(good: Iterable[GoodRow], behind: RuleTable | None, fingerprint: str = "") -> RuleTable:
+    """Put rows before those of another table that have other ids."""
+    own = [one.row for one in good]
+    names = {row.verdict.rule for row in own}
+    rest = [row for row in behind.rows if row.verdict.rule not in names] if behind else []
+    return RuleTable([*own, *rest], fingerprint)
+
+
+def wrong_example(one: GoodRow, table: RuleTable) -> str | None:
+    """Say which other row decides the example of a row; None where the row itself does."""
+    try:
+        reached = table.decide(one.example).rule
+    except LookupError:
+        return "its example is decided by no row"
+    if reached == one.name:
+        return None
+    if not table.tries(one.row, one.example):
+        return f"its example does not match it, and is decided by {reached}"
+    return f"its example is decided by {reached}; move or narrow one of them"
+
+
+def missing_ends(rows: Iterable[Row]) -> list[str]:
+    """Say which events would meet no row: there has to be one without conditions per outcome and per given status."""
+    rows = list(rows)
+    missing = [
+        f"no row decides every event with the given status {status!r}"
+        for status in STATUSES
+        if not any(row == Row(row.verdict, row.outcomes, status) for row in rows)
+    ]
+    return missing + [
+        f"no row decides every {outcome} event"
+        for outcome in OUTCOMES
+        if not any(row == Row(row.verdict, row.outcomes) and outcome in row.outcomes for row in rows)
+    ]
+
+
+def fingerprint_of(text: str) -> str:
+    """Give SHA-256 (hex) over the rows of a file: comments, spaces and the order of keys make no difference."""
+    written = json.dumps(tomllib.loads(text), sort_keys=True, default=str)
+    return hashlib.sha256(written.encode()).hexdigest()

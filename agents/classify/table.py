@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from agents.classify.evidence import FAILURES, Happening
@@ -14,12 +15,17 @@ class RuleTable:
     """All rows, indexed so that an event meets only the rows that may concern it.
 
     Without codes and diagnostic those are the few rows without such conditions; with a diagnostic, the rows
-    of which a word stands in it. The verdict is the one that trying all rows in order would give.
+    of which a word, or two in a row, stand in it. The verdict is the one that trying all rows in order would give.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        """Index rows in the order in which they are to be tried; `rules.load_rules` checks and makes them."""
+    def __init__(self, rows: Sequence[Row], fingerprint: str = "") -> None:
+        """Index rows in the order in which they are to be tried; `rules.load_rules` checks and makes them.
+
+        `fingerprint` names an operator's own rows among them: the workers of a group must have it alike. It is
+        empty where all rows are built in.
+        """
         self.rows: Final = tuple(rows)
+        self.fingerprint: Final = fingerprint
         self._given: Final[dict[Status, tuple[Row, ...]]] = {
             status: tuple(row for row in rows if row.given == status) for status in STATUSES
         }
@@ -55,6 +61,14 @@ class RuleTable:
             raise LookupError("the rule table has no last row for this kind of event")
         return row.verdict
 
+    def tries(self, row: Row, happening: Happening) -> bool:
+        """Say whether a row matches, whatever stands before it."""
+        if happening.status:
+            asked = row.given == happening.status
+        else:
+            asked = row.given is None and (happening.outcome or "other") in row.outcomes
+        return asked and row.matches(Facts(happening))
+
     def _first_told(self, happening: Happening, facts: Facts) -> Row | None:
         rows = self._given[happening.status] if happening.status else self._told[happening.outcome or "other"]
         return next((row for row in rows if row.matches(facts)), None)
@@ -70,7 +84,7 @@ class _Index:
     def __init__(self, rows: Sequence[Row], outcome: Outcome) -> None:
         self._rows = rows
         self._always: list[int] = []
-        self._by_word: defaultdict[str, list[tuple[Wording, int]]] = defaultdict(list)
+        self._by_words: defaultdict[tuple[str, ...], list[tuple[Wording, int]]] = defaultdict(list)
         self._by_pattern: defaultdict[str, list[int]] = defaultdict(list)
         for number, row in enumerate(rows):
             if outcome in row.outcomes:
@@ -84,7 +98,7 @@ class _Index:
                 self._by_pattern[pattern].append(number)
         elif row.wordings is not None:
             for wording in row.wordings:
-                self._by_word[wording.key].append((wording, number))
+                self._by_words[tuple(wording.key.split())].append((wording, number))
         else:
             self._always.append(number)
 
@@ -96,9 +110,11 @@ class _Index:
                 numbers.update(self._by_pattern[pattern])
         worded = set()
         if facts.text:
-            # "" is the key of wordings in scripts without spaces: those have to be tried on every text.
-            for word in self._by_word.keys() & ("", *facts.words.split()):
-                for wording, number in self._by_word[word]:
+            words = facts.words.split()
+            # Wordings in scripts without spaces have no words to go by: they are tried on every text that is not ASCII.
+            unspaced = () if facts.words.isascii() else ((),)
+            for key in self._by_words.keys() & (*unspaced, *zip(words), *pairwise(words)):
+                for wording, number in self._by_words[key]:
                     if number not in worded and wording.matches(facts.words):
                         worded.add(number)
         for number in sorted(numbers | worded):

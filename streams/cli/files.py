@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from streams.replay import classify_lines
 from streams.replay import replay as replay_lines
-from streams.settings import read_policy
+from streams.settings import read_policy, read_rules
 
 
 def _no_option(_type: object, file: Path | None) -> None:
@@ -23,8 +23,10 @@ def _no_option(_type: object, file: Path | None) -> None:
 File = Annotated[Path | None, Parameter(allow_leading_hyphen=True, validator=_no_option)]
 """A file to read; `-`, which would pass for an option, is standard input."""
 
+Rules = Annotated[str | None, Parameter(env_var="BOUNCELINE_RULES")]
 
-def classify(file: File = None, /) -> None:
+
+def classify(file: File = None, /, *, rules: Rules = None) -> None:
     """Show what reports mean: report envelopes in, classified delivery events out, one JSON object a line.
 
     An element that can't be read gives {"rejected": reason, "detail": …, "line": n} in its place.
@@ -33,14 +35,19 @@ def classify(file: File = None, /) -> None:
     ----------
     file
         Report envelopes, one a line; standard input if left out or -.
+    rules
+        Rule file of your own, tried before the built-in rules.
 
     """
+    rules_in_force = read_rules(rules or None)
     with _lines(file) as lines:
-        for line in classify_lines(lines):
+        for line in classify_lines(lines, rules_in_force):
             _print(line)
 
 
-def replay(file: File = None, /, *, policy: str | None = None, rejected: Path | None = None) -> None:
+def replay(
+    file: File = None, /, *, policy: str | None = None, rules: Rules = None, rejected: Path | None = None
+) -> None:
     """Show what reports lead to: report envelopes in, suppression records out, one per change, in file order.
 
     Parameters
@@ -49,13 +56,15 @@ def replay(file: File = None, /, *, policy: str | None = None, rejected: Path | 
         Report envelopes, one a line; standard input if left out or -.
     policy
         Policy file to decide by; the built-in policy if left out.
+    rules
+        Rule file of your own, tried before the built-in rules.
     rejected
         Where to write what can't be read, one JSON object a line; only counted on standard error if left out.
 
     """
-    policy_in_force = read_policy(policy)
+    policy_in_force, rules_in_force = read_policy(policy), read_rules(rules or None)
     with _lines(file) as lines, _sink(rejected) as on_rejected:
-        asyncio.run(replay_lines(lines, policy_in_force, _print, on_rejected))
+        asyncio.run(replay_lines(lines, policy_in_force, _print, on_rejected, rules_in_force))
 
 
 @contextmanager

@@ -121,7 +121,8 @@ BOUNCES = [
     (("bounce", "Invalid Address", "5.1.1", "550 5.1.1 not here"), UU),
     (("bounce", "Invalid Address", "5.1.2", "550 5.1.2 bad"), CO),
     (("bounce", None, "5.1.3", "550 5.1.3 bad"), CO),
-    (("bounce", None, "5.1.10", "550 5.1.10 RESOLVER.ADR.RecipientNotFound"), CO),
+    (("bounce", None, "5.1.10", "556 5.1.10 Recipient address has null MX"), CO),
+    (("bounce", None, "5.1.10", "550 5.1.10 RESOLVER.ADR.RecipientNotFound"), UU),
     (("bounce", None, "5.4.4", "550 5.4.4 unable to route"), CO),
     (("bounce", "Mailbox Unavailable", "5.2.2", "552 5.2.2 The email account is over quota"), QE),
     (("blocked", "Mailbox Unavailable", "4.2.2", "452 4.2.2 The email account is over quota"), QE),
@@ -263,5 +264,5 @@ def test_the_worked_example_of_a_block_is_ignored():
             | {"sg_event_id": "Zm9vYmFy", "sg_message_id": "", "smtp-id": "<a@ismtpd>"}
         ],
     )
-    assert (found.effect, found.rule, found.message_id) == ("ignore", "iana-x.7.x", "a")
+    assert (found.effect, found.rule, found.message_id) == ("ignore", "blocklist-refusal", "a")
     assert (found.event_id, found.occurred_at) == ("Zm9vYmFy", "2025-10-09T09:10:00.000Z")

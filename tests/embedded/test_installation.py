@@ -1,8 +1,9 @@
-"""Workers that disagree on the contact secret or the policy do not work side by side."""
+"""Workers that disagree on the contact secret, the policy or the rules do not work side by side."""
 
 import asyncio
 from pathlib import Path
 
+import orjson
 import pytest
 from redis.asyncio import Redis
 
@@ -10,6 +11,16 @@ from streams.dev import run_workers
 from streams.dev_stack import Endpoints, StackFailed
 from streams.installation import Disagreement, Presence
 from streams.settings import from_environment
+from tests.support.topics_io import topics_of
+
+RULES = """
+[[rule]]
+id = "acme-gone"
+text = ["mailbox was retired"]
+status = "User unknown"
+source = "the postmaster of acme.example"
+example = { diagnostic = "550 this mailbox was retired" }
+"""
 
 
 async def test_a_worker_with_another_contact_secret_refuses_to_start(stack: Endpoints, prefix: str) -> None:
@@ -36,10 +47,29 @@ async def test_a_worker_with_another_policy_may_join_only_when_the_others_are_go
         pass
 
 
-async def test_a_worker_that_finds_another_policy_at_work_stops(stack: Endpoints, prefix: str, tmp_path: Path) -> None:
+async def test_a_worker_classifies_by_the_rules_it_is_given(stack: Endpoints, prefix: str, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(RULES)
+    told = {"recipient": "jane@example.com", "occurred_at": "2026-03-01T10:00:00Z", "outcome": "bounced"}
+    told |= {"diagnostic": "550 this mailbox was retired", "permanent": False}
+    report = orjson.dumps({"provider": "normalized", "tenant": "acme", "payload": told})
+    given = {"BOUNCELINE_TOPIC_PREFIX": prefix, "BOUNCELINE_RULES": str(rules)}
+    async with run_workers(stack, 1, **given), topics_of(stack, prefix) as topics:
+        await topics.publish([report], [b"jane@example.com"])
+        await topics.decided()
+        [suppression] = await topics.suppressions()
+    assert [reason["rule"] for reason in suppression["reasons"]] == ["acme-gone"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"), [("BOUNCELINE_POLICY", "soft_bounce.limit = 3"), ("BOUNCELINE_RULES", RULES)]
+)
+async def test_a_worker_that_finds_another_policy_or_other_rules_at_work_stops(
+    stack: Endpoints, prefix: str, tmp_path: Path, setting: str, text: str
+) -> None:
     """Story: Redis forgets who is at work, and before it is told again a worker with another policy joins."""
-    policy = tmp_path / "policy.toml"
-    policy.write_text("[soft_bounce]\nlimit = 3\n")
+    file = tmp_path / "other.toml"
+    file.write_text(text)
     environ = {
         "BOUNCELINE_KAFKA": stack.kafka,
         "BOUNCELINE_REDIS": stack.redis,
@@ -47,7 +77,7 @@ async def test_a_worker_that_finds_another_policy_at_work_stops(stack: Endpoints
         "BOUNCELINE_CONTACT_SECRET": "a secret",
     }
     first = Presence(from_environment(environ))
-    second = Presence(from_environment({**environ, "BOUNCELINE_POLICY": str(policy)}))
+    second = Presence(from_environment({**environ, setting: str(file)}))
     await first.join()
     async with Redis.from_url(stack.redis) as redis:
         await redis.delete(f"{prefix}bounceline:workers")

@@ -17,7 +17,7 @@ from streams.cli import app, main
 
 ROOT = Path(__file__).parents[2]
 
-COMMANDS = ("classify", "demo", "dev", "replay", "topics", "worker")
+COMMANDS = ("classify", "demo", "dev", "replay", "rules", "topics", "worker")
 
 
 class Done(NamedTuple):
@@ -121,13 +121,15 @@ def test_the_version_is_that_of_the_distribution(run):
     ("words", "expected"),
     [
         (["unblock"], 'Unknown command "unblock". Available commands: '),
-        (["replay", "--rules", "x"], 'Invalid value "--rules" for FILE. There is no such option'),
+        (["replay", "--rule", "x"], 'Invalid value "--rule" for FILE. There is no such option'),
         (["classify", "-x"], 'Invalid value "-x" for FILE. There is no such option'),
         (["dev", "--threads", "3"], "Unknown option: --threads"),
         (["classify", "one", "two"], "Unused Tokens: ['two']."),
         (["replay", "--policy"], 'Command "replay" parameter --policy requires an argument.'),
         (["dev", "--workers", "many"], 'Invalid value for --workers: unable to convert "many" into int.'),
         (["dev", "--workers", "-1"], 'Invalid value "-1" for --workers. Must be >= 0.'),
+        (["rules", "test"], 'Command "rules test" parameter FILE requires an argument.'),
+        (["rules", "check", "x"], 'Unknown command "check". Available commands: test.'),
         (["worker", "--http-port", "65536"], 'Invalid value "65536" for --http-port. Must be <= 65535.'),
     ],
 )
@@ -226,6 +228,113 @@ def test_an_event_of_the_last_days_of_time_fails_nothing(run):
     done = run("replay", stdin=envelope(last))
     assert (done.code, done.err) == (0, "")
     assert [line["expires_at"] for line in done.lines] == ["9999-12-31T23:59:59.999Z"]
+
+
+# --- rules of one's own
+
+GONE = """
+[[rule]]
+id = "acme-gone"
+text = ["mailbox was retired"]
+status = "User unknown"
+source = "the postmaster of acme.example"
+example = { diagnostic = "550 this mailbox was retired" }
+"""
+WRONG = f"""{GONE}
+[[rule]]
+id = "acme-odd"
+colour = 1
+[[rule]]
+id = "acme-spam"
+text = ["spam detected"]
+status = "User unknown"
+source = "a mistake"
+example = {{ diagnostic = "550 no such user" }}
+"""
+RETIRED = envelope(event(1, outcome="bounced", diagnostic="550 this mailbox was retired", permanent=False))
+
+
+@pytest.fixture
+def rules(tmp_path):
+    file = tmp_path / "rules.toml"
+    file.write_text(GONE)
+    return file
+
+
+@pytest.mark.parametrize("way", ["option", "variable"])
+def test_classify_and_replay_try_the_rules_named_first(way, run, rules, monkeypatch):
+    option = ["--rules", rules] if way == "option" else []
+    assert run("classify", stdin=RETIRED).lines[0]["rule"] == "reply-5xx-soft"
+    if way == "variable":
+        monkeypatch.setenv("BOUNCELINE_RULES", str(rules))
+    assert run("classify", *option, stdin=RETIRED).lines[0]["rule"] == "acme-gone"
+    [record] = run("replay", *option, stdin=RETIRED).lines
+    assert record["reasons"][0]["rule"] == "acme-gone"
+
+
+@pytest.mark.parametrize("command", ["classify", "replay"])
+def test_rules_that_can_not_be_used_are_wrong_use_and_their_line_is_named(command, run, rules):
+    rules.write_text(WRONG)
+    done = run(command, "--rules", rules, stdin=RETIRED)
+    assert (done.code, done.out) == (2, b"")
+    assert sentence(done).startswith(f"{rules}: line 9: acme-odd: unknown key colour; ")
+    assert sentence(run(command, "--rules", "none", stdin=b"")).startswith("the rule file none can't be read: ")
+
+
+def test_rules_test_shows_what_each_example_hits(run, rules):
+    done = run("rules", "test", rules)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.decode() == "line 2    acme-gone  User unknown      example: acme-gone\n"
+
+
+def test_rules_test_names_every_fault_and_ends_with_1(run, rules):
+    rules.write_text(WRONG)
+    done = run("rules", "test", rules)
+    assert (done.code, sentence(done)) == (1, f"{rules} has 2 faults and can't be used")
+    lines = done.out.decode().splitlines()
+    assert "line 12   acme-spam  User unknown      example: text-user-unknown (User unknown)" in lines
+    assert "  spam-refusal  ignored -> User unknown, by acme-spam: counts what was ignored!" in lines
+    assert lines[-2:] == [
+        "  line 9    acme-odd: unknown key colour",
+        "  line 12   acme-spam: its example does not match it, and is decided by text-user-unknown",
+    ]
+
+
+def test_rules_test_shows_the_same_as_json(run, rules):
+    rules.write_text(WRONG)
+    done = run("rules", "test", "--json", rules)
+    [found] = done.lines
+    assert (done.code, found["ok"]) == (1, False)
+    assert [row["rule"] for row in found["rows"]] == ["acme-gone", "acme-spam"]
+    assert found["rows"][0] == {
+        "rule": "acme-gone",
+        "line": 2,
+        "status": "User unknown",
+        "effect": "block",
+        "example": {"rule": "acme-gone", "status": "User unknown", "effect": "block"},
+    }
+    assert found["faults"][0] == {"rule": "acme-odd", "line": 9, "fault": "unknown key colour"}
+    assert found["changes"] == [
+        {
+            "rule": "spam-refusal",
+            "was": {"status": None, "effect": "ignore"},
+            "now": {"rule": "acme-spam", "status": "User unknown", "effect": "block"},
+        }
+    ]
+    rules.write_text(GONE)
+    assert run("rules", "test", "--json", rules).lines[0]["ok"] is True
+
+
+def test_rules_test_accepts_the_built_in_table(run):
+    done = run("rules", "test", ROOT / "agents/classify/rules.toml")
+    assert (done.code, done.err) == (0, "")
+
+
+def test_rules_test_of_what_is_no_text_fails_with_one_sentence(run, rules):
+    rules.write_bytes(b"# \xff")
+    done = run("rules", "test", rules)
+    assert (done.code, sentence(done)) == (1, f"{rules} is not UTF-8")
+    assert sentence(run("rules", "test", "none")) == "none: No such file or directory"
 
 
 # --- files that are none, and readers who have had enough

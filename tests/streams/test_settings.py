@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.classify.rules import builtin_rules
 from schemas.policy import parse_policy
 from streams.settings import DEV_SECRET, Settings, SettingsInvalid, from_environment, read_policy
 
@@ -24,7 +25,11 @@ def refusal(environ: dict[str, str], default_secret: bytes | None = None) -> str
     [
         SECRET,
         {**SECRET, "PATH": "/usr/bin", "bounceline_kafka": "elsewhere:1"},
-        SECRET | {f"BOUNCELINE_{name}": "" for name in ("KAFKA", "REDIS", "TOPIC_PREFIX", "POLICY", "SESSION_TIMEOUT")},
+        SECRET
+        | {
+            f"BOUNCELINE_{name}": ""
+            for name in ("KAFKA", "REDIS", "TOPIC_PREFIX", "POLICY", "RULES", "SESSION_TIMEOUT")
+        },
         SECRET | {"BOUNCELINE_LOG_LEVEL": ""},
     ],
 )
@@ -34,6 +39,7 @@ def test_a_worker_needs_no_more_than_the_contact_secret(environ):
     assert (found.topic_prefix, found.group) == ("", "bounceline")
     assert found.contact_secret == b"a-secret-of-ours"
     assert found.policy.fingerprint == parse_policy("").fingerprint
+    assert found.rules is None
     assert (found.session_timeout_seconds, found.log_level) == (10.0, "INFO")
 
 
@@ -192,3 +198,46 @@ def test_a_policy_that_can_not_be_read_is_told(prepare, why, tmp_path):
     with pytest.raises(SettingsInvalid) as refused:
         read_policy(str(file))
     assert str(refused.value) == f"the policy {file} {why}"
+
+
+# --- the rule file
+
+GONE = """
+[[rule]]
+id = "acme-gone"
+text = ["mailbox was retired"]
+status = "User unknown"
+source = "the postmaster of acme.example"
+example = { diagnostic = "550 this mailbox was retired" }
+"""
+
+
+def test_own_rules_stand_before_the_built_in_ones(tmp_path):
+    file = tmp_path / "rules.toml"
+    file.write_text(GONE)
+    found = from_environment(SECRET | {"BOUNCELINE_RULES": str(file)}).rules
+    assert found.rows[0].verdict.rule == "acme-gone"
+    assert found.rows[1:] == builtin_rules().rows
+
+
+def test_workers_agree_on_policy_and_own_rules_together(tmp_path):
+    policy, rules, others = tmp_path / "policy.toml", tmp_path / "rules.toml", tmp_path / "others.toml"
+    policy.write_text("soft_bounce.limit = 3")
+    rules.write_text(GONE)
+    others.write_text(GONE.replace("retired", "closed"))
+    environs = [
+        *({}, {"BOUNCELINE_POLICY": str(policy)}, {"BOUNCELINE_RULES": str(rules)}, {"BOUNCELINE_RULES": str(others)}),
+        {"BOUNCELINE_POLICY": str(policy), "BOUNCELINE_RULES": str(rules)},
+    ]
+    agreements = [from_environment(SECRET | environ).agreement for environ in environs]
+    assert len(set(agreements)) == len(environs)
+    rules.write_text(f"# the same\n{GONE}")
+    assert from_environment(SECRET | environs[2]).agreement == agreements[2]
+
+
+def test_unusable_rules_are_told_with_file_line_and_row(tmp_path):
+    file = tmp_path / "rules.toml"
+    file.write_text(GONE.replace("source", "origin"))
+    said = refusal(SECRET | {"BOUNCELINE_RULES": str(file)})
+    assert said == f"{file}: line 2: acme-gone: unknown key origin; to see all of it: bounceline rules test {file}"
+    assert refusal(SECRET | {"BOUNCELINE_RULES": "none"}).startswith("the rule file none can't be read: No such file")
