@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from agents.classify.fields import Told
+from agents.classify.providers.arf import arf
+from agents.classify.providers.dsn import dsn
 from agents.classify.providers.mailgun import mailgun
 from agents.classify.providers.mailjet import mailjet
 from agents.classify.providers.normalized import normalized
@@ -15,6 +17,8 @@ ProviderMapping = Callable[[Report], Iterable[Told]]
 """Reads a report's payload, whatever it holds, into happenings in element order; total, never raises."""
 
 MAPPINGS: Final[Mapping[str, ProviderMapping]] = {
+    "arf": arf,
+    "dsn": dsn,
     "mailgun": mailgun,
     "mailjet": mailjet,
     "normalized": normalized,
