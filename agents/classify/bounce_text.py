@@ -182,8 +182,9 @@ def _for_detectors(mail: Part, text: str) -> Message:
             message[name] = _ascii(value)
     for name in ("From", "To", "X-Failed-Recipients"):
         # The addresses alone: the package takes comments within comments apart by recursion.
-        if addresses := _ADDRESS.findall(field(mail.headers, name, _MAX_TEXT)):
-            message[name] = _ascii(", ".join(addresses))
+        addresses = _ADDRESS.findall(field(mail.headers, name, _MAX_TEXT))
+        if addresses or name == "From":  # one of them fails without any sender
+            message[name] = _ascii(", ".join(addresses) or "nobody@localhost")
     # With a bracket that nothing closes, one of the patterns takes time by the cube of a line.
     text = _OPEN.sub(" ", _ascii(text))
     if mail.kind not in ("multipart/mixed", "multipart/report"):

@@ -154,6 +154,15 @@ def test_a_mail_that_was_cut_off_names_nobody_else(name):
         assert all(any(whole.startswith(event.recipient) for whole in named) for event in found), length
 
 
+def test_a_daemon_without_an_address_is_one_too():
+    text = text_of("sendmail-plain-several-recipients")
+    nameless = text.replace(
+        "From: Mail Delivery Subsystem <MAILER-DAEMON@out.shop.example>", "From: Mail Delivery Subsystem"
+    )
+    assert text != nameless
+    assert read("sendmail", nameless) == read("sendmail", text)
+
+
 NEVER = [name for name, (_, expected) in EXPECTED.items() if all(isinstance(told, str) for told in expected)]
 
 
