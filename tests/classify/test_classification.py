@@ -226,8 +226,12 @@ def test_the_place_in_the_report_does_not_matter(events):
     assert together == apart
 
 
-def test_half_a_surrogate_pair_is_rejected():
-    assert found(diagnostic="\ud800").reason == "wrong-type"
+@pytest.mark.parametrize(
+    "name", ["message_id", "campaign_id", "diagnostic", "smtp_code", "enhanced_code", "provider_code"]
+)
+@pytest.mark.parametrize("event_id", [None, "e"])
+def test_half_a_surrogate_pair_is_rejected(name, event_id):
+    assert found(event_id=event_id, **{name: "\ud800"}).reason == "wrong-type"
 
 
 def test_a_rejection_never_tells_what_stood_in_the_record():
