@@ -9,6 +9,7 @@ Reason = Literal[
     "missing-field",  # a required field is absent or empty
     "unknown-provider",  # no mapping for this provider
     "unknown-event",  # the provider sent a kind of event that its mapping does not know
+    "not-a-report",  # a mail that tells of no delivery and no complaint: an automatic reply, a letter
     "bad-tenant",  # not [A-Za-z0-9._-]{1,64}
     "tenant-mismatch",  # a normalized element names another tenant than its envelope
     "bad-recipient",  # no address can be recovered

@@ -72,6 +72,7 @@ def set_up(level: str) -> None:
         "kafka",
         "asyncio",
         "aiohttp",
+        "flufl.bounce",
         "streams.batches",
         "streams.state.store",
     ):

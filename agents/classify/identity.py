@@ -27,6 +27,10 @@ def event_uid(happening: Happening, tenant: str, recipient: str, outcome: Outcom
     """
     if happening.event_id is not None:
         named = (happening.provider, tenant, happening.event_id, recipient, outcome, happening.status)
+        # What names the event is not all there is: the rest has to be writable as well.
+        ids = (happening.message_id, happening.campaign_id, happening.provider_code)
+        evidence = (happening.smtp_code, happening.enhanced_code, happening.diagnostic)
+        "".join(filter(None, (*ids, *evidence))).encode()
         return sha256(_encode(named)).hexdigest()
     told = (
         happening.provider,

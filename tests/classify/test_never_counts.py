@@ -8,6 +8,7 @@ from agents.classify.classification import classify
 from schemas.delivery import DeliveryEvent
 from schemas.report import Report
 from tests.support import reports
+from tests.support.mails import bounce, letter
 
 NOT_THE_CONTACTS_FAULT = """
 550 5.7.1 [192.0.2.1] Our system has detected that this message is likely unsolicited mail
@@ -146,6 +147,25 @@ def mailgun(severity: str, reason: str, **status: object) -> tuple[str, object]:
     return "mailgun", {"event-data": {**told, "reason": reason, "delivery-status": status}}
 
 
+def postmark(kind: str, details: str) -> tuple[str, object]:
+    event = {"RecordType": "Bounce", "Type": kind, "Email": "jane@example.com", "BouncedAt": "2025-10-09T10:11:12Z"}
+    return "postmark", {**event, "Details": details}
+
+
+def sparkpost(bounce_class: str, reason: str, kind: str = "bounce") -> tuple[str, object]:
+    event = {"type": kind, "bounce_class": bounce_class, "rcpt_to": "jane@example.com", "timestamp": "1760003000"}
+    return "sparkpost", {"msys": {"message_event": {**event, "raw_reason": reason}}}
+
+
+def brevo(kind: str, reason: str) -> tuple[str, object]:
+    return "brevo", {"event": kind, "email": "jane@example.com", "ts_epoch": 1760004000123, "reason": reason}
+
+
+def qmail(words: str) -> tuple[str, object]:
+    body = f"<jane@example.com>:\nRemote host said: {words}"
+    return "dsn", letter("failure notice", body, From="MAILER-DAEMON@mx.example")
+
+
 # A refusal in words, under each provider's own way to call it hard, soft, or neither.
 WORDED_BY = {
     "sendgrid-bounce": lambda words: sendgrid(type="bounce", reason=words),
@@ -164,6 +184,19 @@ WORDED_BY = {
         "mailgun",
         {"event": "bounced", "recipient": "jane@example.com", "timestamp": "1760000000", "error": words},
     ),
+    "postmark-HardBounce": lambda words: postmark("HardBounce", f"smtp;{words}"),
+    "postmark-SoftBounce": lambda words: postmark("SoftBounce", f"smtp;{words}"),
+    "postmark-DnsError": lambda words: postmark("DnsError", words),
+    "postmark-Unknown": lambda words: postmark("Unknown", words),
+    "sparkpost-1": lambda words: sparkpost("1", words),
+    "sparkpost-20": lambda words: sparkpost("20", words),
+    "sparkpost-40": lambda words: sparkpost("40", words, "out_of_band"),
+    "sparkpost-70": lambda words: sparkpost("70", words),
+    "brevo-hard_bounce": lambda words: brevo("hard_bounce", f" {words}"),
+    "brevo-soft_bounce": lambda words: brevo("soft_bounce", words),
+    "dsn": lambda words: ("dsn", bounce(Status="5.0.0", Diagnostic_Code=f"smtp; {words}")),
+    "dsn-without-status": lambda words: ("dsn", bounce(Status=None, Diagnostic_Code=f"smtp; {words}")),
+    "dsn-of-another-form": qmail,
 }
 
 
@@ -181,6 +214,12 @@ CATEGORISED = {
     ),
     "ses": lambda words: ses("Permanent", "NoEmail", diagnosticCode=f"smtp; {words}"),
     "mailgun": lambda words: mailgun("permanent", "bounce", message=words, **{"bounce-type": "hard"}),
+    "postmark": lambda words: postmark("BadEmailAddress", words),
+    "sparkpost-10": lambda words: sparkpost("10", words),
+    "sparkpost-30": lambda words: sparkpost("30", words),
+    "brevo-invalid_email": lambda words: brevo("invalid_email", words),
+    "brevo-blocked": lambda words: brevo("blocked", words),
+    "dsn": lambda words: ("dsn", bounce(Status="5.1.1", Diagnostic_Code=f"smtp; {words}")),
 }
 
 
@@ -248,6 +287,25 @@ OWN_FAILURES = {
             "reject": {"reason": "user unknown"},
         },
     ),
+    **{
+        f"postmark {kind}": postmark(kind, "smtp;550 5.1.1 no")
+        for kind in (
+            *("Transient", "Subscribe", "AutoResponder", "AddressChange", "SpamNotification", "OpenRelayTest"),
+            *("VirusNotification", "ChallengeVerification", "Unconfirmed", "Blocked", "SMTPApiError", "InboundError"),
+            *("DMARCPolicy", "TemplateRenderingFailed"),
+        )
+    },
+    **{
+        f"sparkpost {named}": sparkpost(named, "550 5.1.1 no")
+        for named in ("23", "25", "50", "51", "52", "53", "54", "60", "80", "100")
+    },
+    **{
+        f"sparkpost {kind}": sparkpost("10", "550 5.1.1 user unknown", kind)
+        for kind in ("policy_rejection", "generation_rejection", "generation_failure", "delay", "injection")
+    },
+    **{f"brevo {kind}": brevo(kind, "550 5.1.1 user unknown") for kind in ("error", "deferred", "request")},
+    "dsn delayed": ("dsn", bounce(Action="delayed")),
+    "dsn relayed": ("dsn", bounce(Action="relayed")),
 }
 
 

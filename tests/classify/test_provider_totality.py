@@ -30,6 +30,17 @@ SES_MESSAGES = [
     {"notificationType": "AmazonSnsSubscriptionSucceeded", "message": "You have successfully subscribed"},
 ]
 MAILGUN = [*reports.examples("mailgun"), {"event": "stored", "timestamp": 1760002000}]
+POSTMARK = [
+    *reports.examples("postmark"),
+    {"RecordType": "Open", "Recipient": "jane@example.com", "ReceivedAt": "2025-10-09T08:53:20.1234567Z"},
+    {"RecordType": "Bounce", "TypeCode": 512, "Email": "jane@example.com", "BouncedAt": "2025-10-09T08:53:20Z"},
+]
+SPARKPOST = [
+    *reports.examples("sparkpost"),
+    {"msys": {"message_event": {"type": "out_of_band", "rcpt_to": "jane@example.com", "timestamp": "1760003000"}}},
+    {"msys": {"relay_message": {"content": {}}}},
+]
+BREVO = reports.examples("brevo")
 
 
 def enveloped(message: Any) -> dict[str, Any]:
@@ -42,8 +53,19 @@ ELEMENTS = {
     "sendgrid": mutated(SENDGRID),
     "ses": st.one_of(mutated(SES), mutated(SES_MESSAGES, enveloped), mutated(SES_MESSAGES)),
     "mailgun": mutated(MAILGUN),
+    "postmark": mutated(POSTMARK),
+    "sparkpost": mutated(SPARKPOST),
+    "brevo": mutated(BREVO),
 }
-GOOD = {"sendgrid": SENDGRID[0], "ses": SES[0], "mailgun": MAILGUN[0]}
+ORIGINALS = {
+    "sendgrid": SENDGRID,
+    "ses": SES,
+    "mailgun": MAILGUN,
+    "postmark": POSTMARK,
+    "sparkpost": SPARKPOST,
+    "brevo": BREVO,
+}
+GOOD = {provider: originals[1 if provider == "sparkpost" else 0] for provider, originals in ORIGINALS.items()}
 
 
 def check(found: list[tuple[int | None, DeliveryEvent | Rejected]]) -> None:
@@ -60,8 +82,7 @@ def check(found: list[tuple[int | None, DeliveryEvent | Rejected]]) -> None:
 
 @pytest.mark.parametrize("provider", ELEMENTS)
 def test_the_originals_are_all_understood(provider):
-    originals = {"sendgrid": SENDGRID, "ses": SES, "mailgun": MAILGUN}[provider]
-    found = classify(Report(provider, "acme", originals))
+    found = classify(Report(provider, "acme", ORIGINALS[provider]))
     assert not [event for _, event in found if isinstance(event, Rejected)]
 
 

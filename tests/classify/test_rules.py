@@ -343,6 +343,75 @@ ORDER_MATTERS = [
         {"provider": "mailgun", "provider_code": "rejected", "diagnostic": "user unknown"},
     ),
     ("mailgun-own", "iana-5.1.1", {"provider": "mailgun", "provider_code": "espblock", "enhanced_code": "5.1.1"}),
+    *(
+        (first, second, {"provider": first.partition("-")[0], "provider_code": code, **told})
+        for first, second, code, told in [
+            # postmark
+            ("postmark-suppressed-after-bounce", "bounced-unexplained", "suppression/hardbounce", {}),
+            ("postmark-own-failure", "text-user-unknown", "smtpapierror", {"diagnostic": "user unknown"}),
+            ("postmark-refused", "iana-5.1.1", "blocked", {"enhanced_code": "5.1.1"}),
+            ("postmark-hard-bounce", "reply-5xx", "hardbounce", {"smtp_code": "550"}),
+            ("postmark-bad-address", "text-connection", "bademailaddress", {"diagnostic": "timed out"}),
+            ("postmark-hard-bounce", "reply-5xx-hard", "hardbounce", {"smtp_code": "550", "permanent": True}),
+            ("postmark-hard-bounce", "permanent-unexplained", "hardbounce", {"permanent": True}),
+            ("postmark-unknown", "reply-5xx", "unknown", {"smtp_code": "550"}),
+            # sparkpost
+            *(
+                (f"sparkpost-suppressed-after-{cause}", "sparkpost-suppressed", "25", {"diagnostic": words})
+                for cause, words in (
+                    ("complaint", "suppressed due to customer policy (Spam Complaint)"),
+                    ("unsubscribe", "suppressed due to system policy (Link Unsubscribe)"),
+                )
+            ),
+            (
+                "sparkpost-suppressed",
+                "sparkpost-own-rejection",
+                "25",
+                {"diagnostic": "suppressed due to system policy"},
+            ),
+            ("sparkpost-suppressed", "text-policy", "", {"diagnostic": "554 5.7.1 suppressed due to customer policy"}),
+            ("sparkpost-own-rejection", "text-user-unknown", "25", {"diagnostic": "user unknown"}),
+            ("sparkpost-too-large", "reply-mailbox-storage", "23", {"smtp_code": "552"}),
+            ("sparkpost-block-family", "iana-5.1.1", "51", {"enhanced_code": "5.1.1"}),
+            ("sparkpost-invalid-recipient", "text-connection", "10", {"diagnostic": "timed out"}),
+            ("sparkpost-mailbox-full", "reply-5xx-soft", "22", {"smtp_code": "550", "permanent": False}),
+            ("sparkpost-undetermined", "reply-5xx", "1", {"smtp_code": "550"}),
+            # brevo
+            ("brevo-blocked-unsubscribed", "brevo-blocked", "blocked", {"diagnostic": "due to unsubscribed user"}),
+            ("brevo-blocked-listed", "text-blocklist", "blocked", {"diagnostic": "due to blacklist user"}),
+            ("brevo-error", "text-user-unknown", "error", {"diagnostic": "user unknown"}),
+            ("brevo-blocked", "text-access-denied", "blocked", {"diagnostic": "blocked", "outcome": "blocked"}),
+            ("brevo-hard-bounce", "reply-5xx-hard", "hard_bounce", {"smtp_code": "550", "permanent": True}),
+        ]
+    ),
+    # What a provider calls passing stays so.
+    *(
+        (first, second, {"provider": provider, "provider_code": code, "permanent": False, **told})
+        for provider, code in (("postmark", "dnserror"), ("sparkpost", "21"), ("brevo", "soft_bounce"))
+        for first, second, told in (
+            ("passing-with-a-hard-code", "iana-5.1.2", {"enhanced_code": "5.1.2"}),
+            ("passing-with-a-hard-code", "iana-5.4.4", {"enhanced_code": "5.4.4"}),
+            ("passing-with-a-hard-reply", "reply-no-mail-here", {"smtp_code": "556"}),
+            ("iana-x.3.3", "reply-5xx-soft", {"smtp_code": "550", "enhanced_code": "5.3.3"}),
+        )
+    ),
+    # What a provider calls hard, or can't tell, gives way to all that the words and codes tell.
+    *(
+        (first, second, {"provider": second.partition("-")[0], "provider_code": code, **told})
+        for second, code in (
+            ("postmark-hard-bounce", "hardbounce"),
+            ("postmark-unknown", "unknown"),
+            ("sparkpost-undetermined", "1"),
+            ("brevo-hard-bounce", "hard_bounce"),
+        )
+        for first, told in (
+            ("text-connection", {"diagnostic": "550 connection timed out"}),
+            ("text-host-unknown", {"diagnostic": "550 host not found"}),
+            ("text-access-denied", {"diagnostic": "550 access denied"}),
+            ("iana-4.2.0", {"enhanced_code": "4.2.0"}),
+            ("reply-protocol", {"smtp_code": "571"}),
+        )
+    ),
 ]
 
 

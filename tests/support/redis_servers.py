@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -52,6 +53,7 @@ async def sentinels(binary: str) -> AsyncIterator[tuple[str, Server]]:
 
 
 async def _until_sentinel_knows(port: int) -> None:
+    sentinel: Any
     async with Redis(host=HOST, port=port) as sentinel:
         while True:
             [known] = (await sentinel.sentinel_masters()).values()
@@ -76,6 +78,7 @@ async def cluster(binary: str, nodes: int = 3) -> AsyncIterator[str]:
             options = ("--cluster-enabled", "yes", "--cluster-port", str(buses[-1]), "--save", "")
             ports.append((await start_redis(binary, running, *options))[1])
         for number, port in enumerate(ports):
+            node: Any
             async with Redis(host=HOST, port=port) as node:
                 first, last = SLOTS * number // nodes, SLOTS * (number + 1) // nodes - 1
                 await node.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)

@@ -1,5 +1,6 @@
 """What becomes of a provider's payload, for tests of the mappings."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +46,29 @@ def examples(provider: str) -> list[Any]:
         if report["provider"] == provider:
             elements += report["payload"] if isinstance(report["payload"], list) else [report["payload"]]
     return elements
+
+
+class Varied:
+    """Reports of one provider, each made of one event with some fields changed; None leaves a field out."""
+
+    def __init__(self, provider: str, event: dict[str, Any], wrap: Callable[[dict[str, Any]], object] = dict) -> None:
+        """Take the event, and how the provider wraps it (not at all, if left out)."""
+        self.provider = provider
+        self.event = event
+        self._wrap = wrap
+
+    def payload(self, **fields: object) -> object:
+        """Give the payload of the event with these fields."""
+        return self._wrap({name: value for name, value in {**self.event, **fields}.items() if value is not None})
+
+    def classified(self, payload: object) -> list[DeliveryEvent | Rejected]:
+        """Give what the elements of a payload of that provider are classified to, in order."""
+        return classified(self.provider, payload)
+
+    def one(self, **fields: object) -> DeliveryEvent:
+        """Give what the event with these fields means."""
+        return one(self.provider, self.payload(**fields))
+
+    def rejected(self, **fields: object) -> str:
+        """Give why the event with these fields is rejected."""
+        return rejected(self.provider, self.payload(**fields))
