@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from agents.ports import Complete
-from streams.batches import Progress, View
+from streams.transport import Progress, View
 
 SLACK_MS: Final = 3_000
 """How much older than what is already there the timestamp of a record still to be appended may be: producers stamp

@@ -73,7 +73,7 @@ def set_up(level: str) -> None:
         "asyncio",
         "aiohttp",
         "flufl.bounce",
-        "streams.batches",
+        "streams.transport",
         "streams.state.store",
     ):
         logging.getLogger(chatty).setLevel(logging.DEBUG if level == "DEBUG" else logging.WARNING)

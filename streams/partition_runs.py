@@ -1,7 +1,7 @@
 """One run of an agent per partition: its batches one after the other, while other partitions wait for nobody.
 
 A partition whose state is being restored, or whose broker round trips take long, holds up itself alone. How many of its
-batches may wait is bounded by the transport (`streams.batches`).
+batches may wait is bounded by the transport (`streams.transport`).
 """
 
 import asyncio

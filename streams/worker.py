@@ -15,7 +15,6 @@ from agents.suppress.identity import contact_keys
 from schemas.topics import catalogue
 from streams.app import bind, make_app
 from streams.arrivals import RedisArrivals
-from streams.batches import Consumer
 from streams.installation import Presence, check_secret
 from streams.metrics import PrometheusMeter
 from streams.partition_runs import PartitionRuns
@@ -26,6 +25,7 @@ from streams.state.clients import async_client
 from streams.state.contacts import RedisContactTable, make_contacts
 from streams.state.deliveries import Deliveries
 from streams.topics import ensure_topics
+from streams.transport import Consumer
 from streams.web.server import Web
 
 STOP_SECONDS: Final = 20.0

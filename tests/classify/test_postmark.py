@@ -93,7 +93,8 @@ DETAILS = {
     ("HardBounce", "smtp;550 5.4.4 unable to route"): CO,
     ("HardBounce", "smtp;552 5.2.2 mailbox full"): QE,
     ("HardBounce", "smtp;554 5.7.1 blocked using zen.spamhaus.org"): None,
-    ("HardBounce", "smtp;550 5.0.0 message refused"): UU,
+    ("HardBounce", "smtp;550 5.0.0 message refused"): None,  # a refusal, whatever Postmark calls it
+    ("HardBounce", "smtp;550 5.0.0 not this one"): UU,
     ("HardBounce", "smtp;421 4.4.1 connection timed out"): CI,
     ("SoftBounce", "smtp;552 5.2.2 mailbox full"): QE,
     ("SoftBounce", "smtp;450 the mailbox is full"): QE,

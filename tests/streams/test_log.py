@@ -101,7 +101,7 @@ except ValueError:
 theirs.warning("two\\nlines for %r", {"to": b"jane@example.com"})
 theirs.warning({"to": "jane@example.com"})
 logging.getLogger("aiokafka.consumer").info("chatter")
-logging.getLogger("streams.batches").info("chatter")
+logging.getLogger("streams.transport").info("chatter")
 logging.getLogger("aiokafka.consumer").error("trouble with jane@example.com")
 warnings.warn("old way to write to jane@example.com")
 raise RuntimeError("jane@example.com again")

@@ -10,10 +10,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import TopicPartition
 
 from streams.app import bind, make_app
-from streams.batches import MAX_RECORDS, FaustBatch
+from streams.batches import FaustBatch
 from streams.dev_stack import Endpoints
 from streams.partition_runs import PartitionRuns
 from streams.settings import Settings, from_environment
+from streams.transport import MAX_RECORDS
 
 RECORDS = 2_500
 PATIENCE_SECONDS = 30.0
