@@ -33,8 +33,9 @@ test-pure: $(STAMP) ## Run the tests that start no server
 test-kafka: $(STAMP) ## Run the tests of the servers against Apache Kafka and Debian's Redis
 	$(BIN)/python -m pytest --stack=apache tests/embedded tests/kafka
 
-bench: $(STAMP) ## Measure how many reports a second, as JSON
+bench: $(STAMP) ## Measure speed and cost, beside stock Faust, as JSON
 	$(BIN)/python -m tests.bench.throughput
+	$(BIN)/python -m tests.bench.state
 
 check: lint types audit test ## Run everything CI runs but test-kafka
 

@@ -25,6 +25,7 @@ from aiokafka import AIOKafkaProducer
 from agents.classify.classification import classify
 from agents.suppress.cells import to_cells, to_contact
 from agents.suppress.decision import decide
+from agents.suppress.identity import contact_keys
 from schemas.codec import decode_delivery_event, decode_report, encode
 from schemas.delivery import DeliveryEvent
 from schemas.policy import parse_policy
@@ -91,10 +92,10 @@ def folded(values: Sequence[bytes], batch: int = 1_000) -> int:
     return said
 
 
-async def _publish(endpoints: Endpoints, made: Sequence[tuple[bytes, bytes]]) -> None:
+async def _publish(endpoints: Endpoints, made: Sequence[tuple[bytes, bytes]], topic: str = "esp-reports") -> None:
     producer = AIOKafkaProducer(bootstrap_servers=endpoints.kafka, linger_ms=20, max_batch_size=500_000)
     await producer.start()
-    await asyncio.gather(*[await producer.send("esp-reports", value, key) for key, value in made])
+    await asyncio.gather(*[await producer.send(topic, value, key) for key, value in made])
     await producer.stop()
 
 
@@ -128,31 +129,42 @@ async def one_worker(number: int) -> tuple[float, float]:
     return rate * number / relevant(made), spent / number * 1e6
 
 
-async def stock_faust(number: int) -> tuple[float, float]:
-    """Let stock Faust do the same, as `one_worker`."""
+async def counted_by(module: str, number: int, topic: str, *arguments: str) -> tuple[float, float]:
+    """Let a program of this folder take reports, or what they are classified as; gives what `one_worker` does.
+
+    Args:
+        module: The program; it writes how far it is to a file.
+        number: How many reports.
+        topic: `esp-reports` or `delivery-events`; on the latter every record counts, on the former what is decided.
+        arguments: The program's arguments: `KAFKA` and `REDIS` stand for the addresses, `COUNT` for the file.
+
+    """
     made = reports(number)
+    total = relevant(made)
+    if topic == "delivery-events":
+        contact_key = contact_keys(DEV_SECRET)
+        made = [(contact_key(key.decode()).encode(), classified([value])[0]) for key, value in made]
+        total = number
     with tempfile.TemporaryDirectory() as folder:
         count = Path(folder, "count")
         count.write_text("0")
-        command = [sys.executable, "-m", "tests.bench.stock_faust"]
         async with running(0) as dev:
-            await _publish(dev.endpoints, made)
-            environ = os.environ | {"FAUST_DATADIR": folder}
-            server = Server(
-                "Stock Faust", [*command, dev.endpoints.kafka, DEV_SECRET.hex(), str(count)], environ=environ
-            )
+            await _publish(dev.endpoints, made, topic)
+            named = {"KAFKA": dev.endpoints.kafka, "REDIS": dev.endpoints.redis, "COUNT": str(count)}
+            command = [sys.executable, "-m", module, *(named.get(argument, argument) for argument in arguments)]
+            server = Server(module, command, environ=os.environ | {"FAUST_DATADIR": folder})
             try:
 
-                async def decided() -> float:
+                async def done() -> float:
                     if server.ended is not None:
                         raise server.failure("ended")
                     return float(count.read_text() or 0)
 
-                rate = await _rate(decided, relevant(made))
+                rate = await _rate(done, total)
                 spent = _cpu_seconds(server.pid)
             finally:
                 server.stop()
-    return rate * number / relevant(made), spent / number * 1e6
+    return rate * number / total, spent / number * 1e6
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -170,8 +182,15 @@ def main() -> None:
     began = time.perf_counter()
     said = folded(events)
     folding = time.perf_counter() - began
-    stock, stock_cpu = asyncio.run(stock_faust(STOCK_REPORTS))
+    stock, stock_cpu = asyncio.run(
+        counted_by("tests.bench.stock_faust", STOCK_REPORTS, "esp-reports", "KAFKA", DEV_SECRET.hex(), "COUNT")
+    )
     ours, ours_cpu = asyncio.run(one_worker(REPORTS))
+    counting = ("tests.bench.counting", "delivery-events")
+    stock_engine, _ = asyncio.run(
+        counted_by(counting[0], 2 * STOCK_REPORTS, counting[1], "stock", "KAFKA", "-", "COUNT")
+    )
+    engine, _ = asyncio.run(counted_by(counting[0], 2 * REPORTS, counting[1], "ours", "KAFKA", "REDIS", "COUNT"))
     figures = {
         "reports": REPORTS,
         "suppressions": said,
@@ -182,6 +201,9 @@ def main() -> None:
         "stock_faust_reports_per_second": round(stock),
         "stock_faust_cpu_us_per_report": round(stock_cpu),
         "times_stock_faust": round(ours / stock, 1),
+        "engine_records_per_second": round(engine),
+        "stock_engine_records_per_second": round(stock_engine),
+        "times_stock_engine": round(engine / stock_engine, 1),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
     }
