@@ -1,0 +1,71 @@
+"""What workers tell of how far they have read, and when a reader may believe it."""
+
+from collections.abc import AsyncIterator
+from itertools import count
+
+import pytest
+from redis.asyncio import Redis
+
+from agents.ports import Complete
+from streams.arrivals import NOTHING, SLACK_MS, RedisArrivals
+from streams.dev_stack import Endpoints
+from streams.transport import Progress, View
+
+NOW = 2**40
+
+
+@pytest.fixture
+async def redis(stack: Endpoints) -> AsyncIterator[Redis]:
+    """Give a client that two workers share."""
+    async with Redis.from_url(stack.redis) as client:
+        yield client
+
+
+polls = count(NOW * 2)  # each later than the one before, and than anything told
+
+
+async def look(arrivals: RedisArrivals, reports: dict[int, Progress], end: int, times: int = 1) -> None:
+    for _ in range(times):
+        await arrivals.look(reports, {5: View(end, next(polls))})
+
+
+async def test_what_is_told_is_believed_once_an_end_seen_later_has_been_decided(redis: Redis, prefix: str) -> None:
+    arrivals = RedisArrivals(redis, prefix, 2)
+    reports = {0: Progress(10, NOW), 1: Progress(20, NOW + 60_000)}
+    await look(arrivals, reports, end=100)
+    assert arrivals.complete(5, 1_000) == NOTHING, "no end has been seen yet"
+    await look(arrivals, reports, end=100)
+    assert arrivals.complete(5, 1_000) == NOTHING, "that poll may have been under way before"
+    await look(arrivals, reports, end=120)
+    assert arrivals.complete(5, 119) == NOTHING
+    assert arrivals.complete(5, 120) == Complete(NOW - SLACK_MS, {0: 10, 1: 20})
+
+
+async def test_the_slowest_partition_counts_and_one_unheard_of_holds_all_back(redis: Redis, prefix: str) -> None:
+    one, other = RedisArrivals(redis, prefix, 2), RedisArrivals(redis, prefix, 2)
+    await look(one, {0: Progress(10, NOW)}, end=0, times=3)
+    assert one.complete(5, 0) == NOTHING
+    await look(other, {1: Progress(3, NOW - 3_600_000)}, end=0)
+    await look(one, {0: Progress(11, NOW + 1)}, end=0, times=3)
+    assert one.complete(5, 0).until == NOW - 3_600_000 - SLACK_MS
+
+
+async def test_who_has_gone_back_in_the_log_believes_nothing_until_there_again(redis: Redis, prefix: str) -> None:
+    arrivals = RedisArrivals(redis, prefix, 1)
+    await look(arrivals, {0: Progress(10, NOW)}, end=50, times=3)
+    assert arrivals.complete(5, 50) != NOTHING
+    assert arrivals.complete(5, 49) == NOTHING
+    assert arrivals.complete(5, 50) != NOTHING
+
+
+async def test_a_flushed_redis_takes_back_nothing(redis: Redis, prefix: str) -> None:
+    arrivals = RedisArrivals(redis, prefix, 1)
+    await look(arrivals, {0: Progress(10, NOW)}, end=0, times=3)
+    before = arrivals.complete(5, 0)
+    await redis.delete(prefix)
+    await look(arrivals, {}, end=0, times=4)
+    assert arrivals.complete(5, 0) == before
+
+
+def test_progress_survives_being_told() -> None:
+    assert Progress.parse(Progress(12, 34).text()) == (12, 34)

@@ -1,0 +1,126 @@
+"""One run of an agent per partition: in order within, independent between, and nothing goes on after the unexpected."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from streams import partition_runs
+from streams.memory import MemoryBatch, MemoryRecord
+from streams.partition_runs import PartitionRuns
+from streams.state.partitions import Fenced
+
+
+def batch(partition: int, offset: int) -> MemoryBatch:
+    return MemoryBatch([MemoryRecord("topic", partition, offset, None, None, None)])
+
+
+async def feed(queue: asyncio.Queue):
+    while True:
+        yield await queue.get()
+
+
+@pytest.fixture
+async def start(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator:
+    """Give a function that starts runs of an agent over a queue of batches."""
+    monkeypatch.setattr(partition_runs, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(partition_runs, "FENCED_SECONDS", 0.01)
+    tasks = []
+
+    def begin(agent, on_crash=pytest.fail, fenced=lambda _: False) -> asyncio.Queue:
+        queue: asyncio.Queue = asyncio.Queue()
+        tasks.append(asyncio.create_task(PartitionRuns(agent, on_crash, fenced).take(feed(queue))))
+        return queue
+
+    yield begin
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(condition) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_a_partition_that_waits_holds_up_itself_alone(start):
+    seen, gate = [], asyncio.Event()
+
+    async def agent(batches):
+        async for one in batches:
+            if one.partition == 0:
+                await gate.wait()
+            if one.records:
+                seen.append((one.partition, one.start))
+
+    queue = start(agent)
+    for one in (batch(0, 0), batch(0, 1), batch(1, 0), batch(1, 1)):
+        queue.put_nowait(one)
+    await until(lambda: seen == [(1, 0), (1, 1)])
+    gate.set()
+    await until(lambda: seen == [(1, 0), (1, 1), (0, 0), (0, 1)])
+
+
+async def test_after_a_while_without_records_a_batch_says_so_and_where_the_partition_stands(start):
+    seen = []
+
+    async def agent(batches):
+        async for one in batches:
+            seen.append((one.partition, one.start, len(one.records)))  # noqa: PERF401 - one at a time, without end
+
+    start(agent).put_nowait(batch(3, 7))
+    await until(lambda: len(seen) >= 3)
+    assert seen[:3] == [(3, 7, 1), (3, 8, 0), (3, 8, 0)]
+
+
+async def test_a_fenced_batch_is_decided_again_where_the_partition_is_still_ours(start):
+    seen = []
+
+    async def agent(batches):
+        async for one in batches:
+            if one.records:
+                seen.append(one.start)
+                if seen == [5]:
+                    raise Fenced("another owner")
+
+    queue = start(agent, fenced=lambda _: True)
+    queue.put_nowait(batch(0, 5))
+    queue.put_nowait(batch(0, 6))
+    await until(lambda: seen == [5, 5, 6])
+
+
+async def test_a_fenced_batch_is_dropped_where_the_partition_has_gone_and_a_later_one_is_taken(start):
+    seen = []
+
+    async def agent(batches):
+        async for one in batches:
+            seen.append(one.start)
+            if one.start == 5:
+                raise Fenced("another owner")
+
+    queue = start(agent)
+    queue.put_nowait(batch(0, 5))
+    await until(lambda: seen == [5])
+    await asyncio.sleep(0.01)
+    queue.put_nowait(batch(0, 9))  # it came back
+    await until(lambda: seen[:2] == [5, 9])
+
+
+async def test_after_the_unexpected_no_partition_goes_on(start):
+    seen, crashes = [], []
+
+    async def agent(batches):
+        async for one in batches:
+            seen.append((one.partition, one.start))
+            if one.partition == 0:
+                raise RuntimeError("something unexpected")
+
+    queue = start(agent, on_crash=crashes.append)
+    queue.put_nowait(batch(0, 0))
+    await until(lambda: crashes)
+    for one in (batch(0, 1), batch(1, 0)):
+        queue.put_nowait(one)
+    await asyncio.sleep(0.05)
+    assert seen == [(0, 0)]
+    assert [str(crash) for crash in crashes] == ["something unexpected"]
