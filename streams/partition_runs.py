@@ -12,13 +12,10 @@ from typing import Final
 import structlog
 
 from agents.ports import Agent, Batch, Record
-from streams.state.partitions import Fenced
+from streams.state.partitions import FENCED_SECONDS, Fenced
 
 IDLE_SECONDS: Final = 1.0
 """After which a partition is told, by a batch without records, that nothing came: time goes on all the same."""
-
-FENCED_SECONDS: Final = 1.0
-"""How long to wait before a partition that is still ours is taken back: the other worker may only be the slower one."""
 
 _log = structlog.get_logger()
 

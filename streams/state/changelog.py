@@ -67,6 +67,7 @@ class Changelog:
 
         Raises:
             Fenced: A newer owner has left its mark in the changelog or in Redis.
+            StateLost: Redis lost what had been restored before all of it was.
 
         """
         owned = self._partitions.owned(partition)
@@ -76,18 +77,20 @@ class Changelog:
         fence = owned.fence if owned else end
         applied = await self._partitions.applied(partition)
         if applied is not None and applied.offset < end:
+            await self._partitions.begin_restore(partition, fence, end)
             await self._restore(partition, fence, applied.offset + 1, end, applied.fence)
             noted_to: int | None = applied.source
         else:  # nothing there, or of another changelog than this one
             if end:  # a partition nobody has ever had has nothing but our mark
                 _log.warning("rebuilding", partition=partition, records=end)
             await self._partitions.wipe(partition)
+            await self._partitions.begin_restore(partition, fence, end)
             await self._restore(partition, fence, 0, end, 0)
             noted_to = None
         async with aclosing(self._renote(partition, noted_to, source)) as found:
             async for notes in found:
-                await self._partitions.restore(partition, fence, {}, notes)
-        await self._partitions.restored(partition, Owned(fence, end, max(source, noted_to or 0)))
+                await self._partitions.restore(partition, fence, end, {}, notes)
+        await self._partitions.end_restore(partition, end, Owned(fence, end, max(source, noted_to or 0)))
 
     async def _restore(self, partition: int, fence: int, start: int, end: int, highest: int) -> None:
         """Apply the changelog from `start` to the mark at `end`; `highest` is the highest fence before `start`."""
@@ -110,13 +113,13 @@ class Changelog:
                     (deleted.add if record.value is None else deleted.discard)(window)
                     changes.setdefault(window[0], {})[window[1]] = record.value
                     if len(changes) >= CHANGES_PER_CALL:
-                        await self._partitions.restore(partition, fence, changes)
+                        await self._partitions.restore(partition, fence, end, changes)
                         changes.clear()
         if highest > fence:
             raise Fenced(f"partition {partition} was taken by another worker")
-        await self._partitions.restore(partition, fence, changes)
+        await self._partitions.restore(partition, fence, end, changes)
         forgotten = {window: value for window, value in stale.items() if window not in deleted}
-        await self._partitions.restore(partition, fence, await self._missing(partition, forgotten))
+        await self._partitions.restore(partition, fence, end, await self._missing(partition, forgotten))
 
     async def _missing(
         self, partition: int, stale: Mapping[tuple[str, int], bytes]

@@ -16,7 +16,7 @@ from streams.publisher import partition_of
 from streams.settings import Settings
 from streams.state.changelog import Changelog
 from streams.state.deliveries import EVENTS, HOURS, over, to_hours, to_marks, to_notes
-from streams.state.partitions import Fenced, RedisPartitions, StateLost, Write
+from streams.state.partitions import FENCED_SECONDS, Fenced, RedisPartitions, StateLost, Write
 from streams.state.scripts import Changes
 
 CONTACTS: Final = "contacts"
@@ -141,8 +141,11 @@ class RedisContactTable:
         return partition in self._taking
 
     async def _prepare(self, partition: int) -> None:
-        with suppress(Fenced):  # then it is taken with its first batch, if it is ours at all
-            await self._take(partition, await patiently(lambda: committed(self._settings, EVENTS, partition)))
+        while not self._is_whole(partition):
+            try:
+                await self._take(partition, await patiently(lambda: committed(self._settings, EVENTS, partition)))
+            except Fenced:  # by a worker that is slower to let go, or we are: then this is about to be cancelled
+                await asyncio.sleep(FENCED_SECONDS)
 
     def _on_prepared(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
@@ -159,5 +162,9 @@ class RedisContactTable:
 
     async def _restore(self, partition: int, source: int) -> None:
         self._hours.pop(partition, None)
-        await patiently(lambda: self._changelog.restore(partition, source))
+        restored = False
+        while not restored:
+            with suppress(StateLost):  # again, amid it
+                await patiently(lambda: self._changelog.restore(partition, source))
+                restored = True
         self._hours[partition] = to_hours(await patiently(lambda: self._partitions.windows(partition, HOURS)))

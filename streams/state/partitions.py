@@ -3,7 +3,8 @@
 All keys of a partition share a hash tag, so that values and bookkeeping change together, on a cluster too:
 
     <name>:{<table>:<partition>}               hash: `fence` the owner's number, `off` changelog offset applied,
-                                               `src` offset of the source up to which (exclusive) it was applied
+                                               `src` offset of the source up to which (exclusive) it was applied,
+                                               `restoring` the token of a restore under way
     <name>:{<table>:<partition>}:<key>         hash: window number -> value
     <name>:{<table>:<partition>}:notes:<slot>  hash: short key -> texts, joined by commas; in no changelog
 
@@ -27,6 +28,10 @@ nobody reads any more; what is not needed is dropped by event time."""
 
 NOTES_BYTES: Final = 65_536
 """What the notes under one key and slot may reach, some 2,000 of them; beyond that further ones are dropped."""
+
+FENCED_SECONDS: Final = 1.0
+"""How long to wait before a partition is taken back that another worker has taken and that is ours all the same: the
+other may only be slower to let go."""
 
 ESCAPED: Final = str.maketrans({character: f"\\{character}" for character in "*?[]\\"})
 """What means something in a pattern of SCAN; a prefix may hold it."""
@@ -82,7 +87,8 @@ class RedisPartitions:
         self._read = redis.register_script(scripts.READ)
         self._write = redis.register_script(scripts.WRITE)
         self._restore = redis.register_script(scripts.RESTORE)
-        self._restored = redis.register_script(scripts.RESTORED)
+        self._begin = redis.register_script(scripts.RESTORE_BEGIN)
+        self._end = redis.register_script(scripts.RESTORE_END)
         self._owned: dict[int, Owned] = {}
 
     def owned(self, partition: int) -> Owned | None:
@@ -125,7 +131,10 @@ class RedisPartitions:
         if bookkeeping[0] is not None and int(bookkeeping[0]) > ours.fence:
             raise self._fenced(partition)
         if there != ours:
-            raise StateLost(f"Redis has lost partition {partition} of {self._name}")
+            raise self._lost(partition)
+
+    def _lost(self, partition: int) -> StateLost:
+        return StateLost(f"Redis has lost partition {partition} of {self._name}")
 
     def _fenced(self, partition: int) -> Fenced:
         return Fenced(f"partition {partition} of {self._name} has another owner now")
@@ -152,7 +161,7 @@ class RedisPartitions:
             case 0:
                 raise self._fenced(partition)
             case _:
-                raise StateLost(f"Redis has lost partition {partition} of {self._name}")
+                raise self._lost(partition)
 
     # -- restoring a partition (`changelog` drives it) --------------------------------------------------------------
 
@@ -177,29 +186,39 @@ class RedisPartitions:
         if found:
             await self._redis.unlink(*found)
 
+    async def begin_restore(self, partition: int, fence: int, token: int) -> None:
+        """Take a partition to restore it. `token` names this restore; it is another for each.
+
+        Raises:
+            Fenced: A newer fence is there.
+
+        """
+        self._restoring(partition, await self._begin(keys=[self.meta(partition)], args=[fence, token]))
+
     async def restore(
-        self, partition: int, fence: int, changes: Mapping[str, Changes], notes: Notes | None = None
+        self, partition: int, fence: int, token: int, changes: Mapping[str, Changes], notes: Notes | None = None
     ) -> None:
-        """Write restored windows and notes. They do not count as whole before `restored` says so.
+        """Write restored windows and notes. They do not count as whole before `end_restore` says so.
 
         Raises:
             Fenced: A newer fence is there.
+            StateLost: What was restored so far has been lost.
 
         """
-        args: list[int | bytes] = [fence, scripts.packed(changes), *_noted(notes or {})]
-        if not await self._restore(keys=[self.meta(partition)], args=args):
-            raise self._fenced(partition)
+        args: list[int | bytes] = [fence, token, scripts.packed(changes), *_noted(notes or {})]
+        self._restoring(partition, await self._restore(keys=[self.meta(partition)], args=args))
 
-    async def restored(self, partition: int, owned: Owned) -> None:
-        """Take note that a partition is whole and ours.
-
-        Raises:
-            Fenced: A newer fence is there.
-
-        """
-        if not await self._restored(keys=[self.meta(partition)], args=[*owned]):
-            raise self._fenced(partition)
+    async def end_restore(self, partition: int, token: int, owned: Owned) -> None:
+        """Take note that a partition is whole and ours. Raises as `restore` does."""
+        args = [owned.fence, token, owned.offset, owned.source]
+        self._restoring(partition, await self._end(keys=[self.meta(partition)], args=args))
         self._owned[partition] = owned
+
+    def _restoring(self, partition: int, answer: int) -> None:
+        if answer == 0:
+            raise self._fenced(partition)
+        if answer < 0:
+            raise self._lost(partition)
 
     def meta(self, partition: int) -> str:
         """Give the key of a partition's bookkeeping."""

@@ -55,7 +55,6 @@ local function note(packed, seconds, limit)
     redis.call('EXPIRE', key, seconds)
   end
 end
-local fence, off, src = unpack(redis.call('HMGET', KEYS[1], 'fence', 'off', 'src'))
 """
 
 # ARGV: fence; changelog offset that this reaches, and the one expected; source offset that this reaches, and the one
@@ -64,6 +63,7 @@ local fence, off, src = unpack(redis.call('HMGET', KEYS[1], 'fence', 'off', 'src
 WRITE: Final = (
     _APPLY
     + """
+local fence, off, src = unpack(redis.call('HMGET', KEYS[1], 'fence', 'off', 'src'))
 if not (fence and off and src) then return -1 end
 if tonumber(fence) > tonumber(ARGV[1]) then return 0 end
 if fence ~= ARGV[1] then return -1 end
@@ -77,25 +77,43 @@ return 1
 """
 )
 
-# ARGV: fence; changes; notes, seconds, bytes as above. Takes the fence unless a newer one is there: then 0.
+# The three of a restore. `restoring` holds its token from the first to the last: if it is gone in between, so may be what
+# has been restored so far. All give 1 done, 0 fenced, -1 lost.
+
+# ARGV: fence, token.
+RESTORE_BEGIN: Final = """
+local fence = redis.call('HGET', KEYS[1], 'fence')
+if fence and tonumber(fence) > tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'restoring', ARGV[2])
+return 1
+"""
+
+_IS_RESTORING: Final = """
+local fence, restoring = unpack(redis.call('HMGET', KEYS[1], 'fence', 'restoring'))
+if fence and tonumber(fence) > tonumber(ARGV[1]) then return 0 end
+if restoring ~= ARGV[2] then return -1 end
+"""
+
+# ARGV: fence, token; changes; notes, seconds, bytes as above.
 RESTORE: Final = (
     _APPLY
+    + _IS_RESTORING
     + """
-if fence and tonumber(fence) > tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 'fence', ARGV[1])
-apply(ARGV[2])
-note(ARGV[3], ARGV[4], tonumber(ARGV[5]))
+apply(ARGV[3])
+note(ARGV[4], ARGV[5], tonumber(ARGV[6]))
 return 1
 """
 )
 
-# ARGV: fence, changelog offset, source offset: what was restored is whole up to there. 0 where a newer fence is there.
-RESTORED: Final = """
-local fence = redis.call('HGET', KEYS[1], 'fence')
-if fence and tonumber(fence) > tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'off', ARGV[2], 'src', ARGV[3])
+# ARGV: fence, token; changelog offset, source offset: what was restored is whole up to there.
+RESTORE_END: Final = (
+    _IS_RESTORING
+    + """
+redis.call('HSET', KEYS[1], 'off', ARGV[3], 'src', ARGV[4])
+redis.call('HDEL', KEYS[1], 'restoring')
 return 1
 """
+)
 
 
 def packed_names(names: Sequence[str]) -> bytes:

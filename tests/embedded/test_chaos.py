@@ -52,17 +52,23 @@ class Installation:
 
     async def flush(self) -> None:
         """Lose all that Redis holds of us."""
-        async for key in self._redis.scan_iter(f"{self._prefix}*"):
-            await self._redis.delete(key)
+        await self._replace({})
 
     async def roll_back(self) -> None:
         """Put Redis back to what it was at the last call, as a failover to a stale replica does."""
         now = {key: await self._redis.dump(key) async for key in self._redis.scan_iter(f"{self._prefix}*")}
         if self._snapshot:
-            await self.flush()
-            for key, value in self._snapshot.items():
-                await self._redis.restore(key, 0, value, replace=True)  # a worker may be rebuilding meanwhile
+            await self._replace(self._snapshot)
         self._snapshot = {key: value for key, value in now.items() if value is not None}
+
+    async def _replace(self, keys: dict[bytes, bytes]) -> None:
+        """Put other keys in the place of ours at one stroke, as a flush and a failover do: workers may be restoring."""
+        ours = [key async for key in self._redis.scan_iter(f"{self._prefix}*")]
+        async with self._redis.pipeline(transaction=True) as together:
+            together.delete(*ours, "none")
+            for key, value in keys.items():
+                together.restore(key, 0, value, replace=True)
+            await together.execute()
 
     async def close(self) -> None:
         while self._workers:

@@ -22,7 +22,7 @@ from streams.settings import Settings, from_environment
 from streams.state.changelog import Changelog
 from streams.state.contacts import RedisContactTable, make_contacts
 from streams.state.deliveries import Deliveries
-from streams.state.partitions import Fenced, StateLost, Write
+from streams.state.partitions import Fenced, Owned, StateLost, Write
 from streams.state.store import RedisStore
 from streams.topics import ensure_topics
 from tests.support.histories import delivery_event
@@ -377,3 +377,30 @@ def _recipient() -> str:
     keys = contact_keys(b"a secret")
     names = (f"r{number}@example.com" for number in count())
     return next(name for name in names if partition_of(keys(name).encode(), 8) == PARTITION)
+
+
+@pytest.mark.parametrize("step", ["restore", "end"])
+async def test_a_redis_flushed_amid_a_restore_does_not_pass_for_whole(
+    step: str, owners: list[Owner], redis: Redis, prefix: str
+) -> None:
+    partitions = owners[0].partitions
+    await partitions.begin_restore(PARTITION, 7, 9)
+    await partitions.restore(PARTITION, 7, 9, {CONTACT: {DAY: b"[1]"}})
+    await _put_back(redis, prefix, {})
+    with pytest.raises(StateLost):
+        if step == "restore":
+            await partitions.restore(PARTITION, 7, 9, {"other": {DAY: b"[1]"}})
+        else:
+            await partitions.end_restore(PARTITION, 9, Owned(7, 9, 0))
+    assert partitions.owned(PARTITION) is None
+
+
+async def test_two_restores_do_not_mix(owners: list[Owner]) -> None:
+    partitions = owners[0].partitions
+    await partitions.begin_restore(PARTITION, 7, 9)
+    await partitions.begin_restore(PARTITION, 8, 10)
+    with pytest.raises(Fenced):
+        await partitions.restore(PARTITION, 7, 9, {CONTACT: {DAY: b"[1]"}})
+    await partitions.begin_restore(PARTITION, 8, 11)
+    with pytest.raises(StateLost):
+        await partitions.end_restore(PARTITION, 10, Owned(8, 10, 0))
