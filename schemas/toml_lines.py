@@ -5,6 +5,7 @@ from itertools import takewhile
 from typing import Final
 
 _UNKNOWN: Final = re.compile(r"unknown field `(.*)`$", re.DOTALL)
+_INDEX: Final = re.compile(r"\[\d+\]$")
 _PATH: Final = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
@@ -18,7 +19,8 @@ def with_line(text: str, above: list[str], message: str) -> str:
         message = f"unknown key `{'.'.join([*above, *path])}`"
     else:
         message = f"{'.'.join([*above, *path])}: {message}"
-    return f"line {line_of(text, [*above, *path])}: {message}"
+    place = [_INDEX.sub("", part) for part in path]
+    return f"line {line_of(text, [*above, *place])}: {message}"
 
 
 _PART: Final = r"""[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*'"""

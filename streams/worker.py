@@ -27,6 +27,8 @@ from streams.state.deliveries import Deliveries
 from streams.topics import ensure_topics
 from streams.transport import Consumer
 from streams.web.server import Web
+from streams.web.webhooks.configuration import load
+from streams.web.webhooks.routes import Webhooks
 
 STOP_SECONDS: Final = 20.0
 """How long a stop may take; 5 s are left to the promise of 25 s for a batch that no broker or Redis lets finish."""
@@ -54,7 +56,10 @@ class Worker:
         self._reports, self._events = settings.topic("esp-reports"), settings.topic("delivery-events")
         self._failure: BaseException | None = None
         self._stop = asyncio.Event()
-        self._web = Web(self._meter, self.is_ready, http_port)
+        webhooks = Webhooks(
+            load(settings.webhooks) if settings.webhooks else None, settings, self._publisher, self._meter
+        )
+        self._web = Web(self._meter, self.is_ready, http_port, webhooks)
 
         contact_key = contact_keys(settings.contact_secret)
         store = make_contacts(self._app, settings.redis, catalogue()["delivery-events"].partitions).table.data
@@ -112,11 +117,11 @@ class Worker:
             task.cancel()
         await presence.leave()
         await self._redis.aclose()
-        await self._web.stop()
         _log.info("worker-stopped", group=self._settings.group)
 
     async def _finish(self) -> None:
         await self._app.stop()
+        await self._web.stop()  # before the publisher: webhooks are taken until then
         await self._publisher.stop()
 
     async def _watch_faust(self) -> None:
