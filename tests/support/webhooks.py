@@ -1,4 +1,4 @@
-"""What providers hold and we don't: keys that sign, and posts as they make them. All keys are made anew for each run."""
+"""What providers hold and we don't: keys that sign, and posts as they make them. Keys are new in each run."""
 
 import base64
 import hmac
@@ -44,7 +44,7 @@ def post(
 
 
 @cache
-def sendgrid_key(name: str) -> ec.EllipticCurvePrivateKey:
+def sendgrid_key(_name: str) -> ec.EllipticCurvePrivateKey:
     """Give the private key of a name; the same one throughout a run."""
     return ec.generate_private_key(ec.SECP256R1())
 
@@ -135,7 +135,7 @@ def sns_message(name: str = "aws", *, at: int = NOW, version: str = "2", **field
     else:
         names.remove("Subject")
     text = "".join(f"{name}\n{message[name]}\n" for name in names if message.get(name) is not None)
-    algorithm = hashes.SHA256() if version == "2" else hashes.SHA1()  # noqa: S303
+    algorithm = hashes.SHA256() if version == "2" else hashes.SHA1()
     signature = sns_signer(name).key.sign(text.encode(), padding.PKCS1v15(), algorithm)
     return {**message, "SignatureVersion": version, "Signature": base64.b64encode(signature).decode()}
 
@@ -194,8 +194,10 @@ class Client:
     async def post(
         self, path: str, body: Any = b"", headers: Mapping[str, str] | None = None, method: str = "POST"
     ) -> Answered:
-        """Post a body to `/webhooks/{path}`; what is no bytes is written as JSON."""
-        data = io.BytesIO(body if isinstance(body, bytes) else orjson.dumps(body))
+        """Post a body to `/webhooks/{path}`; what is neither bytes nor comes in pieces is written as JSON."""
+        data = body
+        if not isinstance(body, AsyncIterator):
+            data = io.BytesIO(body if isinstance(body, bytes) else orjson.dumps(body))
         async with self._session.request(method, f"{self._address}/webhooks/{path}", data=data, headers=headers) as got:
             content = await got.read()
             answer = orjson.loads(content)["answer"] if got.content_type == "application/json" else ""

@@ -78,6 +78,10 @@ def test_no_secret_shows_in_what_is_read(tmp_path):
     assert "a key" not in shown
 
 
+MAILJET, SENDGRID, SES = "[tenants.acme.mailjet]\n", "[tenants.acme.sendgrid]\n", "[tenants.acme.ses]\n"
+NO_PASSWORD = "line 1: tenants.acme.mailjet: credentials are name:password"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -90,24 +94,30 @@ def test_no_secret_shows_in_what_is_read(tmp_path):
         ("[tenants.'a b']", "line 1: tenants.'a b': tenant is not 1 to 64 of A-Z a-z 0-9 . _ -"),
         ("[tenants.acme.mandrill]", "line 1: unknown key `tenants.acme.mandrill`"),
         ("[tenants.acme.mailjet]", "line 1: tenants.acme.mailjet: needs credentials or tokens"),
-        ("[tenants.acme.mailjet]\ncredential = ['s:hunter2']", "line 2: unknown key `tenants.acme.mailjet.credential`"),
-        ("[tenants.acme.mailjet]\ncredentials = 's:hunter2'", "line 2: tenants.acme.mailjet.credentials: Expected `array`, got `str`"),
-        ("[tenants.acme.mailjet]\ncredentials = ['hunter2']", "line 1: tenants.acme.mailjet: credentials are name:password"),
-        ("[tenants.acme.mailjet]\ncredentials = ['hunter2:']", "line 1: tenants.acme.mailjet: credentials are name:password"),
-        ("[tenants.acme.mailjet]\ntokens = [' ']", "line 2: tenants.acme.mailjet.tokens[0]: a secret is empty"),
-        ("[tenants.acme.mailjet]\ntokens = [7]", "line 2: tenants.acme.mailjet.tokens[0]: must be text"),
-        ("[tenants.acme.sendgrid]\npublic_keys = []", "line 1: tenants.acme.sendgrid: needs public_keys"),
+        (MAILJET + "credential = ['s:hunter2']", "line 2: unknown key `tenants.acme.mailjet.credential`"),
+        (
+            MAILJET + "credentials = 's:hunter2'",
+            "line 2: tenants.acme.mailjet.credentials: Expected `array`, got `str`",
+        ),
+        (MAILJET + "credentials = ['hunter2']", NO_PASSWORD),
+        (MAILJET + "credentials = ['hunter2:']", NO_PASSWORD),
+        (MAILJET + "tokens = [' ']", "line 2: tenants.acme.mailjet.tokens[0]: a secret is empty"),
+        (MAILJET + "tokens = [7]", "line 2: tenants.acme.mailjet.tokens[0]: must be text"),
+        (SENDGRID + "public_keys = []", "line 1: tenants.acme.sendgrid: needs public_keys"),
         ("[tenants.acme.sendgrid]", "line 1: tenants.acme.sendgrid: Object missing required field `public_keys`"),
         (
-            "[tenants.acme.sendgrid]\npublic_keys = ['hunter2']",
+            SENDGRID + "public_keys = ['hunter2']",
             "line 2: tenants.acme.sendgrid.public_keys[0]: a public key is base64 of DER, as SendGrid shows it",
         ),
-        ("[tenants.acme.sendgrid]\nsigning_keys = ['hunter2']", "line 2: unknown key `tenants.acme.sendgrid.signing_keys`"),
+        (SENDGRID + "signing_keys = ['hunter2']", "line 2: unknown key `tenants.acme.sendgrid.signing_keys`"),
         ("[tenants.acme.mailgun]\nsigning_keys = []", "line 1: tenants.acme.mailgun: needs signing_keys"),
-        ("[tenants.acme.mailgun]\nsigning_keys = ['s']\nfreshness = 5", "line 3: tenants.acme.mailgun.freshness: must be text"),
-        ("[tenants.acme.ses]\ntopics = []", "line 1: tenants.acme.ses: needs topics"),
         (
-            "[tenants.acme.ses]\ntopics = ['ses']",
+            "[tenants.acme.mailgun]\nsigning_keys = ['s']\nfreshness = 5",
+            "line 3: tenants.acme.mailgun.freshness: must be text",
+        ),
+        (SES + "topics = []", "line 1: tenants.acme.ses: needs topics"),
+        (
+            SES + "topics = ['ses']",
             "line 2: tenants.acme.ses.topics[0]: a topic is an ARN such as arn:aws:sns:eu-west-1:111122223333:name",
         ),
     ],
@@ -117,11 +127,11 @@ def test_what_can_not_be_used_is_refused_with_its_line_and_key(text, said, tmp_p
 
 
 def test_what_is_not_toml_is_refused_without_quoting_it(tmp_path):
-    assert refusal("[tenants.acme.mailjet]\ntokens = ['hunter2", tmp_path).startswith("not TOML: ")
+    assert refusal(MAILJET + "tokens = ['hunter2", tmp_path).startswith("not TOML: ")
 
 
 def test_a_certificate_that_is_none_is_named(tmp_path):
-    section = f"[tenants.acme.ses]\ntopics = ['{TOPIC}']\ncertificates = ['x.pem']"
+    section = fSES + "topics = ['{TOPIC}']\ncertificates = ['x.pem']"
     assert refusal(section, tmp_path).endswith(f"{tmp_path / 'x.pem'} can't be read: No such file or directory")
     (tmp_path / "x.pem").write_text("hunter2")
     assert refusal(section, tmp_path).endswith(f"{tmp_path / 'x.pem'} is no certificate in PEM")
@@ -133,7 +143,7 @@ def test_the_file_is_named_and_its_certificates_lie_beside_it(tmp_path):
     file.write_text(FULL)
     assert set(load(str(file)).tenants) == {"acme", "acme.example", "globex"}
     file.write_text("x = 1")
-    with pytest.raises(SettingsInvalid, match="webhooks.toml: line 1: unknown key `x`"):
+    with pytest.raises(SettingsInvalid, match=r"webhooks\.toml: line 1: unknown key `x`"):
         load(str(file))
     file.write_bytes(b"\xff")
     with pytest.raises(SettingsInvalid, match="are not UTF-8"):

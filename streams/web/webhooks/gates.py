@@ -18,7 +18,6 @@ from streams.web.webhooks.sendgrid import SendGrid, SendGridGate
 from streams.web.webhooks.ses import Ses, SesGate
 from streams.web.webhooks.tokens import Tokens
 
-
 _HERE: Final = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
 _PROXIED: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 

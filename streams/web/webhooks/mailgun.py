@@ -20,7 +20,7 @@ from schemas.times import HOUR
 from streams.web.webhooks.forms import read_form
 from streams.web.webhooks.payload import read_json
 from streams.web.webhooks.post import Answer, Payload, Post
-from streams.web.webhooks.secret import FUTURE, Secret, is_fresh, is_one_of
+from streams.web.webhooks.secret import Secret, is_fresh, is_one_of
 from streams.web.webhooks.tokens import Tokens
 
 # Ten digits and no more: of a longer or shorter one, some could be taken for the beginning of the token.
@@ -102,9 +102,9 @@ class MailgunGate:
         signed = check(payload.content, self._keys, post.at, self._freshness)
         if not isinstance(signed, Signed):
             return signed
-        until = signed.seconds + (self._freshness + FUTURE) // 1000
+        ttl = signed.seconds + self._freshness // 1000 - post.at // 1000 + 1
         try:
-            bound = await self._tokens.bind(signed.seconds, signed.token, digest(payload.content), post.tenant, until)
+            bound = await self._tokens.bind(signed.seconds, signed.token, digest(payload.content), post.tenant, ttl)
         except RedisError:
             return "unavailable"
         if not bound.same:

@@ -30,7 +30,7 @@ class Tokens:
         self._redis = Redis.from_url(settings.redis, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
         self._prefix = f"{settings.group}:webhook-tokens:"
 
-    async def bind(self, seconds: int, token: str, digest: bytes, tenant: str, until: int) -> Bound:
+    async def bind(self, seconds: int, token: str, digest: bytes, tenant: str, ttl: int) -> Bound:
         """Bind a token to a content, unless it is bound already; say what it is bound to.
 
         Args:
@@ -38,7 +38,7 @@ class Tokens:
             token: The token.
             digest: Of the content.
             tenant: To whom it was posted.
-            until: When its signature is stale, in seconds since 1970.
+            ttl: Seconds from now on until its signature is stale, at least 1.
 
         Raises:
             RedisError: Redis is away.
@@ -47,9 +47,9 @@ class Tokens:
         key, name = f"{self._prefix}{seconds}", _name(token)
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hsetnx(key, cast("str", name), cast("str", digest))
-            pipe.expireat(key, until)
             pipe.hmget(key, [cast("str", name), cast("str", name + tenant.encode())])
-            _, _, (first, done) = await pipe.execute()
+            pipe.expire(key, ttl)
+            _, (first, done), _ = await pipe.execute()
         return Bound(hmac.compare_digest(first, digest), done is not None)
 
     async def done(self, seconds: int, token: str, tenant: str) -> None:
