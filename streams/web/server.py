@@ -1,10 +1,12 @@
 """Health, metrics and webhooks over HTTP, on loopback."""
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from streams.metrics import PrometheusMeter
 from streams.web.webhooks.routes import Webhooks
@@ -15,6 +17,11 @@ _log = structlog.get_logger()
 
 CLOSE_SECONDS: Final = 3.0
 """How long open requests may take to finish at a stop; a provider that gets no answer tries again."""
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Say whether a log record is about us, and not about bytes that are no HTTP: strangers may send any number."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 class Web:
@@ -44,6 +51,7 @@ class Web:
             ]
         )
         # A compressed body stays as it is: inflated, it could be any size.
+        logging.getLogger("aiohttp.server").addFilter(_is_ours)
         self._runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=CLOSE_SECONDS)
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, self._port).start()

@@ -131,7 +131,7 @@ def test_what_is_not_toml_is_refused_without_quoting_it(tmp_path):
 
 
 def test_a_certificate_that_is_none_is_named(tmp_path):
-    section = fSES + "topics = ['{TOPIC}']\ncertificates = ['x.pem']"
+    section = SES + f"topics = ['{TOPIC}']\ncertificates = ['x.pem']"
     assert refusal(section, tmp_path).endswith(f"{tmp_path / 'x.pem'} can't be read: No such file or directory")
     (tmp_path / "x.pem").write_text("hunter2")
     assert refusal(section, tmp_path).endswith(f"{tmp_path / 'x.pem'} is no certificate in PEM")
