@@ -240,7 +240,8 @@ CONTENTS = ["SubscriptionConfirmation", FOREIGN_TOPIC, TOPIC, "1"]
 places = st.floats(0, 1)
 anything = st.none() | st.integers(-9, 9) | st.text(max_size=9) | st.just([]) | st.just({})
 changes = st.one_of(
-    st.builds(_flip, places, st.integers(0, 7)),
+    # The body more often than the rest: it is what a forger is after.
+    *[st.builds(_flip, places, st.integers(0, 7))] * 3,
     st.builds(_put_in, places, st.binary(min_size=1, max_size=8) | st.sampled_from(PIECES)),
     st.builds(_cut, places),
     st.builds(_drop_header, st.integers(0, 3)),
@@ -273,16 +274,21 @@ def _may_get_in(server: Server, request: Request) -> bool:
     return (request.provider, request.tenant, _content(request.provider, request)) in server.signed
 
 
-def test_no_forgery_gets_in_and_nothing_is_answered_with_5xx(server: Server, storm: int) -> None:
-    @settings(max_examples=storm, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+STORM = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_no_forgery_gets_in_and_nothing_is_answered_with_5xx(provider: str, server: Server, storm: int) -> None:
+    @settings(
+        max_examples=storm // len(PROVIDERS), deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
     @given(
-        st.sampled_from(PROVIDERS),
         st.sampled_from(TENANTS),
         payloads,
         st.sampled_from([0, 0, 0, 0, -200, 60, STALE_SECONDS, -STALE_SECONDS]),
         st.lists(changes, max_size=4),
     )
-    def throw(provider: str, tenant: str, payload: Any, seconds_ago: int, done: list[Change]) -> None:
+    def throw(tenant: str, payload: Any, seconds_ago: int, done: list[Change]) -> None:
         genuine = request = _signed(provider, tenant, payload, seconds_ago)
         fresh = abs(seconds_ago) < STALE_SECONDS
         if fresh:
@@ -305,8 +311,9 @@ def test_no_forgery_gets_in_and_nothing_is_answered_with_5xx(server: Server, sto
             envelope = orjson.loads(record.value)
             assert (envelope["provider"], envelope["tenant"]) == (request.provider, request.tenant)
 
+    began = len(server.taken)
     throw()
-    assert len(server.taken) > storm / 20, "genuine ones must get in, or nothing is tested"
+    assert len(server.taken) - began > storm / len(PROVIDERS) / 20, "genuine ones must get in, or nothing is tested"
 
 
 HARDLY = [
@@ -318,7 +325,7 @@ HARDLY = [
 
 
 def test_bytes_that_are_hardly_http_are_answered_with_no_5xx_either(server: Server, storm: int) -> None:
-    @settings(max_examples=storm // 10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(STORM, max_examples=storm // len(PROVIDERS))
     @given(st.lists(st.sampled_from(HARDLY) | st.binary(max_size=6), max_size=12).map(b"".join))
     def throw(content: bytes) -> None:
         assert server.send_raw(b"POST /webhooks/mailjet/acme HTTP/1.1\r\n" + content) < 500
