@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-kafka bench check lint types audit lock clean
+.PHONY: help setup demo test test-pure test-kafka bench check lint types audit lock clean bench-webhooks
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,9 @@ test-kafka: $(STAMP) ## Run the tests of the servers against Apache Kafka and De
 bench: $(STAMP) ## Measure speed and cost, beside stock Faust, as JSON
 	$(BIN)/python -m tests.bench.throughput
 	$(BIN)/python -m tests.bench.state
+
+bench-webhooks: $(STAMP) ## Measure how many webhooks a second one worker accepts, as JSON
+	$(BIN)/python -m tests.bench.webhooks
 
 check: lint types audit test ## Run everything CI runs but test-kafka
 

@@ -36,8 +36,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waiting: posts that may wait for the broker at the same time; each may hold 1 MiB.
     """
 
-    rate: Count = 1_000
-    burst: Count = 2_000
+    rate: Count = 2_000  # half of what a worker takes
+    burst: Count = 10_000
     waiting: Count = 256
 
 
