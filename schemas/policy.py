@@ -1,9 +1,10 @@
 """The policy: what operators may set, in TOML, with every tenant's overrides (SPEC 6)."""
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Collection
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import orjson
@@ -64,10 +65,31 @@ class CampaignHealth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_complaints_24h: Count = 10
 
 
-class DeadLetters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[dead_letters]`: beyond `budget` a worker stops instead of draining a topic. Only `off` for now."""
+_BUDGET: Final = re.compile(r"([1-9][0-9]{0,5})/([0-9]+[a-z]+)")
 
-    budget: Literal["off"] = "off"
+
+class DeadLetters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[dead_letters]`: beyond `budget` a worker stops instead of draining a topic.
+
+    `off`, or how many elements may be rejected within how long: `1000/1h`. At most 999,999, since each is remembered.
+    """
+
+    budget: str = "off"
+
+    def limit(self) -> tuple[int, int] | None:
+        """Give how many elements may be rejected within how many ms; None for any number.
+
+        Raises:
+            ValueError: The budget is none of these; never of a policy that was read.
+
+        """
+        if self.budget == "off":
+            return None
+        found = _BUDGET.fullmatch(self.budget)
+        window = parse_duration(found[2]) if found else 0
+        if not found or not window:
+            raise ValueError(f"{self.budget!r} is neither off nor a number within a time, such as 1000/1h")
+        return int(found[1]), window
 
 
 class Brake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -164,6 +186,11 @@ def _effective(text: str, above: list[str], table: dict[str, Any]) -> TenantPoli
         if not window:
             path = [*above, part, "window"]
             raise PolicyInvalid(f"line {line_of(text, path)}: {'.'.join(path)}: a window can't be empty")
+    try:
+        policy.dead_letters.limit()
+    except ValueError as error:
+        path = [*above, "dead_letters", "budget"]
+        raise PolicyInvalid(f"line {line_of(text, path)}: {'.'.join(path)}: {error}") from error
     return policy
 
 

@@ -10,6 +10,7 @@ from faust.types import TP
 from redis.exceptions import RedisError
 
 from agents.classify.agent import make_classify_agent
+from agents.classify.budget import Budget
 from agents.suppress.agent import make_suppress_agent
 from agents.suppress.identity import contact_keys
 from schemas.topics import catalogue
@@ -68,7 +69,8 @@ class Worker:
         self._contacts = RedisContactTable(settings, store.partitions, changelog, self._on_crash)
         self._redis = async_client(settings.redis)
         self._arrivals = RedisArrivals(self._redis, f"{settings.group}:arrivals", catalogue()["esp-reports"].partitions)
-        classify = make_classify_agent(self._publisher, contact_key, self._meter, settings.rules)
+        budget = Budget(settings.policy)
+        classify = make_classify_agent(self._publisher, contact_key, self._meter, settings.rules, budget)
         suppress = make_suppress_agent(
             self._contacts, self._publisher, self._arrivals, contact_key, settings.policy, self._meter
         )
