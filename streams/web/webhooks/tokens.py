@@ -4,13 +4,17 @@ The tokens of one second lie in one hash, which expires when their signatures do
 small hashes. After a loss of Redis, a signature may be used for other content once more while it is fresh.
 """
 
+import asyncio
 import hashlib
 import hmac
-from typing import Final, NamedTuple, cast
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
 
-from redis.asyncio import Redis
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from streams.settings import Settings
+from streams.state.clients import async_client
 
 SECONDS: Final = 2.0  # a provider waits 10 s for its answer
 
@@ -27,7 +31,7 @@ class Tokens:
 
     def __init__(self, settings: Settings) -> None:
         """Take where Redis is; nothing is opened before it is needed."""
-        self._redis = Redis.from_url(settings.redis, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
+        self._redis = async_client(settings.redis)
         self._prefix = f"{settings.group}:webhook-tokens:"
 
     async def bind(self, seconds: int, token: str, digest: bytes, tenant: str, ttl: int) -> Bound:
@@ -45,20 +49,31 @@ class Tokens:
 
         """
         key, name = f"{self._prefix}{seconds}", _name(token)
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hsetnx(key, cast("str", name), cast("str", digest))
-            pipe.hmget(key, [cast("str", name), cast("str", name + tenant.encode())])
+        async with _in_time(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.hsetnx(key, name, digest)
+            pipe.hmget(key, [name, name + tenant.encode()])
             pipe.expire(key, ttl)
             _, (first, done), _ = await pipe.execute()
         return Bound(hmac.compare_digest(first, digest), done is not None)
 
     async def done(self, seconds: int, token: str, tenant: str) -> None:
         """Remember that the broker has the content of a token from a tenant."""
-        await self._redis.hset(f"{self._prefix}{seconds}", cast("str", _name(token) + tenant.encode()), "")
+        async with _in_time():
+            await self._redis.hset(f"{self._prefix}{seconds}", _name(token) + tenant.encode(), "")
 
     async def close(self) -> None:
         """Let go of Redis."""
         await self._redis.aclose()
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """Give up on a Redis that does not answer, and say so in its own words."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            yield
+    except TimeoutError as error:
+        raise RedisTimeoutError from error
 
 
 def _name(token: str) -> bytes:
