@@ -242,3 +242,7 @@ def test_unusable_rules_are_told_with_file_line_and_row(tmp_path):
     said = refusal(SECRET | {"BOUNCELINE_RULES": str(file)})
     assert said == f"{file}: line 2: acme-gone: unknown key origin; to see all of it: bounceline rules test {file}"
     assert refusal(SECRET | {"BOUNCELINE_RULES": "none"}).startswith("the rule file none can't be read: No such file")
+
+
+def test_the_webhooks_file_is_named_and_read_by_the_worker_alone():
+    assert from_environment(SECRET | {"BOUNCELINE_WEBHOOKS": "/etc/none.toml"}).webhooks == "/etc/none.toml"

@@ -4,7 +4,9 @@ from typing import get_args
 
 import pytest
 
+from agents.classify.providers import MAPPINGS
 from streams.web.webhooks.answers import status_of
+from streams.web.webhooks.configuration import Tenant
 from streams.web.webhooks.post import PROVIDERS, Answer
 
 WAIT = ("overloaded", "unavailable", "rate-limited")
@@ -45,3 +47,8 @@ def test_only_success_is_2xx_and_only_trouble_of_ours_is_5xx():
             assert (status == 200) == (answer in {"accepted", "duplicate", "confirmed"})
             if status >= 500:
                 assert answer in {*WAIT, "slow"}
+
+
+def test_every_provider_that_can_be_read_has_a_webhook_and_a_section():
+    assert set(MAPPINGS) <= set(PROVIDERS)
+    assert set(Tenant.__struct_fields__) == set(PROVIDERS)
