@@ -142,14 +142,14 @@ def redrive(
         return
     for group in groups:
         print(f"{group['reason']}, provider {group['provider']}: {group['records']}")
-    print(f"{outcome.put_back.total()} records {'would be ' if dry_run else ''}put back")
-    for number, what in (
-        (outcome.before, "were put back before"),
-        (outcome.hopeless, "are too large, and stay"),
-        (outcome.elsewhere, "came from topics that are not ours, and stay"),
+    print(f"{'To be put back' if dry_run else 'Put back'}: {outcome.put_back.total()}")
+    for what, number in (
+        ("Put back before", outcome.before),
+        ("Too large, left where they are", outcome.hopeless),
+        ("From topics that are not ours, left where they are", outcome.elsewhere),
     ):
         if number:
-            print(f"{number} {what}")
+            print(f"{what}: {number}")
 
 
 def _settings() -> Settings:

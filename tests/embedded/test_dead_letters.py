@@ -118,7 +118,7 @@ async def test_what_was_rejected_is_shown_put_back_once_and_rejected_again_where
     assert (told["put_back"], told["before"], told["too_large"]) == (2, 1, 1)
     assert await _back(topics) == Counter(REJECTED[:3])
     again = command("redrive")
-    assert again == "0 records put back\n3 were put back before\n1 are too large, and stay\n"
+    assert again == "Put back: 0\nPut back before: 3\nToo large, left where they are: 1\n"
     assert await _back(topics) == Counter(REJECTED[:3])
     assert sum(one["put_back"] for one in command("list", "--json")["groups"]) == 4
 
