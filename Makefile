@@ -6,10 +6,10 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-kafka bench check lint types audit lock clean
+.PHONY: help setup demo test test-pure test-kafka test-storm bench bench-webhooks check lint types audit lock clean
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## Make .venv with everything of requirements.lock and Bounceline itself
 
@@ -33,9 +33,15 @@ test-pure: $(STAMP) ## Run the tests that start no server
 test-kafka: $(STAMP) ## Run the tests of the servers against Apache Kafka and Debian's Redis
 	$(BIN)/python -m pytest --stack=apache tests/embedded tests/kafka
 
+test-storm: $(STAMP) ## Throw 10,000 requests by chance at the webhooks
+	$(BIN)/python -m pytest --storm=10000 tests/embedded/test_webhooks_storm.py
+
 bench: $(STAMP) ## Measure speed and cost, beside stock Faust, as JSON
 	$(BIN)/python -m tests.bench.throughput
 	$(BIN)/python -m tests.bench.state
+
+bench-webhooks: $(STAMP) ## Measure how many webhooks a second one worker accepts, as JSON
+	$(BIN)/python -m tests.bench.webhooks
 
 check: lint types audit test ## Run everything CI runs but test-kafka
 

@@ -1,8 +1,9 @@
 """The dead letter: a rejected record with its original bytes, its coordinates and the reason (SPEC 2, 3)."""
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, cast
 
-from schemas.rejected import Rejected
+from schemas.rejected import Reason, Rejected
 
 
 class Coordinates(NamedTuple):
@@ -35,3 +36,20 @@ class DeadLetter(NamedTuple):
             ("source-offset", str(self.source.offset).encode()),
             ("element", b"" if self.element is None else str(self.element).encode()),
         ]
+
+
+def read_dead_letter(
+    key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]
+) -> DeadLetter | None:
+    """Read a record of `dead-letters`; None where its headers are not those of a dead letter.
+
+    A reason that is not in our list is kept as it is: another version of us knows it.
+    """
+    texts = {name: (text or b"").decode(errors="replace") for name, text in headers}
+    try:
+        source = Coordinates(texts["source-topic"], int(texts["source-partition"]), int(texts["source-offset"]))
+        rejected = Rejected(cast("Reason", texts["reason"]), texts["detail"])
+        element = int(texts["element"]) if texts["element"] else None
+    except (KeyError, ValueError):
+        return None
+    return DeadLetter(key, value, source, rejected, element)

@@ -4,7 +4,6 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Collection
-from itertools import takewhile
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -14,6 +13,7 @@ from msgspec import Meta
 from schemas.rejected import Rejected
 from schemas.report import check_tenant
 from schemas.times import parse_duration
+from schemas.toml_lines import line_of, with_line
 
 
 class Duration(int):
@@ -65,10 +65,31 @@ class CampaignHealth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_complaints_24h: Count = 10
 
 
-class DeadLetters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[dead_letters]`: beyond `budget` a worker stops instead of draining a topic. Only `off` for now."""
+_BUDGET: Final = re.compile(r"([1-9][0-9]{0,5})/([0-9]+[a-z]+)")
 
-    budget: Literal["off"] = "off"
+
+class DeadLetters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[dead_letters]`: beyond `budget` a worker stops instead of draining a topic.
+
+    `off`, or how many elements may be rejected within how long: `1000/1h`. At most 999,999, since each is remembered.
+    """
+
+    budget: str = "off"
+
+    def limit(self) -> tuple[int, int] | None:
+        """Give how many elements may be rejected within how many ms; None for any number.
+
+        Raises:
+            ValueError: The budget is none of these; never of a policy that was read.
+
+        """
+        if self.budget == "off":
+            return None
+        found = _BUDGET.fullmatch(self.budget)
+        window = parse_duration(found[2]) if found else 0
+        if not found or not window:
+            raise ValueError(f"{self.budget!r} is neither off nor a number within a time, such as 1000/1h")
+        return int(found[1]), window
 
 
 class Brake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,12 +157,12 @@ def parse_policy(text: str) -> Policy:
         raise PolicyInvalid(f"the policy is not TOML: {error}") from error
     overrides = table.pop("tenants", {})
     if not isinstance(overrides, dict):
-        raise PolicyInvalid(f"line {_line_of(text, ['tenants'])}: tenants is a table of tables")
+        raise PolicyInvalid(f"line {line_of(text, ['tenants'])}: tenants is a table of tables")
     for name, own in overrides.items():
         if not isinstance(own, dict):
-            raise PolicyInvalid(f"line {_line_of(text, ['tenants', name])}: tenants.{name!r} is not a table")
+            raise PolicyInvalid(f"line {line_of(text, ['tenants', name])}: tenants.{name!r} is not a table")
         if isinstance(refused := check_tenant(name), Rejected):
-            raise PolicyInvalid(f"line {_line_of(text, ['tenants', name])}: tenants.{name!r}: {refused.detail}")
+            raise PolicyInvalid(f"line {line_of(text, ['tenants', name])}: tenants.{name!r}: {refused.detail}")
     default = _effective(text, [], table)
     tenants = {name: _effective(text, ["tenants", name], _merged(table, own)) for name, own in overrides.items()}
     return Policy(default, tenants)
@@ -160,11 +181,16 @@ def _effective(text: str, above: list[str], table: dict[str, Any]) -> TenantPoli
     try:
         policy = msgspec.convert(table, TenantPolicy, dec_hook=_duration)
     except msgspec.ValidationError as error:
-        raise PolicyInvalid(_with_line(text, above, str(error))) from error
+        raise PolicyInvalid(with_line(text, above, str(error))) from error
     for part, window in (("soft_bounce", policy.soft_bounce.window), ("preblock", policy.preblock.window)):
         if not window:
             path = [*above, part, "window"]
-            raise PolicyInvalid(f"line {_line_of(text, path)}: {'.'.join(path)}: a window can't be empty")
+            raise PolicyInvalid(f"line {line_of(text, path)}: {'.'.join(path)}: a window can't be empty")
+    try:
+        policy.dead_letters.limit()
+    except ValueError as error:
+        path = [*above, "dead_letters", "budget"]
+        raise PolicyInvalid(f"line {line_of(text, path)}: {'.'.join(path)}: {error}") from error
     return policy
 
 
@@ -172,47 +198,3 @@ def _duration(type_: type, value: object) -> object:
     if type_ is Duration and isinstance(value, str):
         return Duration(parse_duration(value))
     raise ValueError(f"{value!r} is not a duration such as 365d, 1h, 30m or 10s")
-
-
-_UNKNOWN: Final = re.compile(r"unknown field `(.*)`$", re.DOTALL)
-_PATH: Final = re.compile(r" - at `\$\.?([^`]*)`$")
-
-
-def _with_line(text: str, above: list[str], message: str) -> str:
-    """Turn a validation message and its path into a sentence with the line of the file."""
-    found = _PATH.search(message)
-    message = _PATH.sub("", message)
-    path = [part for part in (found[1] if found else "").split(".") if part]
-    if unknown := _UNKNOWN.search(message):
-        path.append(unknown[1])
-        message = f"unknown key `{'.'.join([*above, *path])}`"
-    else:
-        message = f"{'.'.join([*above, *path])}: {message}"
-    return f"line {_line_of(text, [*above, *path])}: {message}"
-
-
-_PART: Final = r"""[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*'"""
-_DOTTED: Final = rf"(?:{_PART})(?:[ \t]*\.[ \t]*(?:{_PART}))*"
-_HEADER: Final = re.compile(rf"\s*\[\[?\s*({_DOTTED})\s*\]")
-_KEY: Final = re.compile(rf"\s*({_DOTTED})\s*=")
-
-
-def _line_of(text: str, path: list[str]) -> int:
-    """Find the line (from 1 on) that sets `path`, or comes nearest to it: TOML readers keep no positions."""
-    best, best_depth = 1, 0
-    table: list[str] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if header := _HEADER.match(line):
-            table = here = _parts(header[1])
-        elif key := _KEY.match(line):
-            here = table + _parts(key[1])
-        else:
-            continue
-        depth = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(here, path, strict=False))))
-        if depth > best_depth:
-            best, best_depth = number, depth
-    return best
-
-
-def _parts(dotted: str) -> list[str]:
-    return [part[1:-1] if part[0] in "\"'" else part for part in re.findall(_PART, dotted)]

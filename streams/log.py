@@ -30,7 +30,12 @@ def _cut(value: Any) -> Any:
         case list() | tuple() | set() | frozenset():
             return [_cut(within) for within in value]
         case _:
-            return _ADDRESS.sub("<address>", value if isinstance(value, str) else repr(value))
+            return masked(value if isinstance(value, str) else repr(value))
+
+
+def masked(text: str) -> str:
+    """Give a text with every address in it cut out."""
+    return _ADDRESS.sub("<address>", text)
 
 
 def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -25,11 +25,21 @@ class PrometheusMeter:
             name: Counter(f"bounceline_{name}", help_, labels, registry=self._registry)
             for name, (help_, labels) in _MEANING.items()
         }
+        self._webhooks = Counter(
+            "bounceline_webhooks",
+            "Posted webhooks, by provider and by what became of them.",
+            ("provider", "answer"),
+            registry=self._registry,
+        )
 
     def count(self, metric: Metric, amount: int = 1, label: str = "") -> None:
         """Add to a metric; `label` is the value of its one label, where it has one."""
         counter = self._counters[metric]
         (counter.labels(label) if label else counter).inc(amount)
+
+    def webhook(self, provider: str, answer: str) -> None:
+        """Count a posted webhook and what became of it; both from closed lists."""
+        self._webhooks.labels(provider, answer).inc()
 
     def exposition(self) -> bytes:
         """Give all metrics in Prometheus' text format."""

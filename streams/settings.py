@@ -26,6 +26,7 @@ KNOWN = (
     "BOUNCELINE_POLICY",
     "BOUNCELINE_RULES",
     "BOUNCELINE_TOKENS",
+    "BOUNCELINE_WEBHOOKS",
     "BOUNCELINE_SESSION_TIMEOUT",
     "BOUNCELINE_LOG_LEVEL",
 )
@@ -48,6 +49,7 @@ class Settings:
     topic_prefix: put literally before every topic, group id, changelog and Redis key.
     contact_secret: key of the contact keys.
     rules: the operator's own rows and the built-in ones; None for the built-in ones alone.
+    webhooks: the file that says who may post webhooks (`streams.web.webhooks`); None where there is none.
     session_timeout_seconds: after which the broker gives a silent worker's partitions to others.
     """
 
@@ -59,6 +61,7 @@ class Settings:
     rules: RuleTable | None = field(repr=False)
     session_timeout_seconds: float
     log_level: str
+    webhooks: str | None = None
 
     def topic(self, name: str) -> str:
         """Give a topic's name on the broker."""
@@ -116,6 +119,7 @@ def from_environment(environ: Mapping[str, str], default_secret: bytes | None = 
         rules=read_rules(environ.get("BOUNCELINE_RULES") or None),
         session_timeout_seconds=session_timeout,
         log_level=log_level.upper(),
+        webhooks=environ.get("BOUNCELINE_WEBHOOKS") or None,
     )
 
 

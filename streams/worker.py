@@ -10,6 +10,7 @@ from faust.types import TP
 from redis.exceptions import RedisError
 
 from agents.classify.agent import make_classify_agent
+from agents.classify.budget import Budget
 from agents.suppress.agent import make_suppress_agent
 from agents.suppress.identity import contact_keys
 from schemas.topics import catalogue
@@ -27,6 +28,8 @@ from streams.state.deliveries import Deliveries
 from streams.topics import ensure_topics
 from streams.transport import Consumer
 from streams.web.server import Web
+from streams.web.webhooks.configuration import load
+from streams.web.webhooks.routes import Webhooks
 
 STOP_SECONDS: Final = 20.0
 """How long a stop may take; 5 s are left to the promise of 25 s for a batch that no broker or Redis lets finish."""
@@ -54,7 +57,10 @@ class Worker:
         self._reports, self._events = settings.topic("esp-reports"), settings.topic("delivery-events")
         self._failure: BaseException | None = None
         self._stop = asyncio.Event()
-        self._web = Web(self._meter, self.is_ready, http_port)
+        webhooks = Webhooks(
+            load(settings.webhooks) if settings.webhooks else None, settings, self._publisher, self._meter
+        )
+        self._web = Web(self._meter, self.is_ready, http_port, webhooks)
 
         contact_key = contact_keys(settings.contact_secret)
         store = make_contacts(self._app, settings.redis, catalogue()["delivery-events"].partitions).table.data
@@ -63,7 +69,8 @@ class Worker:
         self._contacts = RedisContactTable(settings, store.partitions, changelog, self._on_crash)
         self._redis = async_client(settings.redis)
         self._arrivals = RedisArrivals(self._redis, f"{settings.group}:arrivals", catalogue()["esp-reports"].partitions)
-        classify = make_classify_agent(self._publisher, contact_key, self._meter, settings.rules)
+        budget = Budget(settings.policy)
+        classify = make_classify_agent(self._publisher, contact_key, self._meter, settings.rules, budget)
         suppress = make_suppress_agent(
             self._contacts, self._publisher, self._arrivals, contact_key, settings.policy, self._meter
         )
@@ -112,11 +119,11 @@ class Worker:
             task.cancel()
         await presence.leave()
         await self._redis.aclose()
-        await self._web.stop()
         _log.info("worker-stopped", group=self._settings.group)
 
     async def _finish(self) -> None:
         await self._app.stop()
+        await self._web.stop()  # before the publisher: webhooks are taken until then
         await self._publisher.stop()
 
     async def _watch_faust(self) -> None:

@@ -25,6 +25,7 @@ _numbers = count(1)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stack", choices=tuple(STACKS), default="embedded", help="servers to test against")
+    parser.addoption("--storm", type=int, default=2_000, help="requests thrown at the webhooks")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -64,3 +65,9 @@ def stack(pytestconfig: pytest.Config) -> Iterator[Endpoints]:
 def prefix() -> str:
     """A short string no other test and no other run has, such as `t7f3a-12-`, to put before every name."""
     return f"t{_run}-{next(_numbers)}-"
+
+
+@pytest.fixture
+def storm(pytestconfig: pytest.Config) -> int:
+    """How many requests to throw at the webhooks: `--storm`."""
+    return int(pytestconfig.getoption("--storm"))

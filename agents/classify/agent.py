@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable
 
+from agents.classify.budget import NOBODY, Budget
 from agents.classify.classification import classify
 from agents.classify.table import RuleTable
 from agents.dead_letters import dead_letter
@@ -13,17 +14,27 @@ from schemas.rejected import Rejected
 
 
 def make_classify_agent(
-    out: Publisher, contact_key: ContactKeys, meter: Meter, rules: RuleTable | None = None
+    out: Publisher,
+    contact_key: ContactKeys,
+    meter: Meter,
+    rules: RuleTable | None = None,
+    budget: Budget | None = None,
 ) -> Agent:
     """Build the agent that reads `esp-reports`. It keeps nothing: a batch that is read again says the same again.
 
-    `rules` is the table to classify by; the built-in one by default.
+    `rules` is the table to classify by; the built-in one by default. Where there is a budget and more than that is
+    rejected, the agent raises `BudgetSpent` before it publishes.
     """
+
+    def spend(record: Record, tenant: str, elements: int) -> None:
+        if budget and elements:
+            budget.spend(record, tenant, elements)
 
     def happenings(record: Record) -> list[Outgoing]:
         report = decode_report(record.value)
         if isinstance(report, Rejected):
             meter.count("rejected", label=report.reason)
+            spend(record, NOBODY, 1)
             return [dead_letter(record, report, None)]
         found = []
         origin = (Origin(record.partition, record.offset, record.timestamp or 0).header(),)
@@ -38,6 +49,7 @@ def make_classify_agent(
             else:
                 key = contact_key(event.recipient).encode()
                 found.append(Outgoing("delivery-events", key, encode(event), origin))
+        spend(record, report.tenant, len(dead))
         return found
 
     async def classify_reports(batches: AsyncIterable[Batch]) -> None:

@@ -48,7 +48,7 @@ def worker(*, http_port: Port | None = None) -> None:
 
     async def run() -> None:
         try:
-            with _reaching():
+            with reaching():
                 await Worker(settings, http_port).run()
         except WorkerFailed:
             # The batch that failed is not committed and can't be finished: leave without waiting for it. From inside
@@ -78,7 +78,7 @@ def topics(*, json: bool = False) -> None:
 
     settings = from_environment(os.environ, default_secret=b"unused")
     log.set_up(settings.log_level)
-    with _reaching():
+    with reaching():
         created = asyncio.run(ensure_topics(settings))
     found = {settings.topic(name): settings.topic(name) in created for name in catalogue()}
     if json:
@@ -125,7 +125,7 @@ def demo() -> None:
 
 
 @contextmanager
-def _reaching() -> Iterator[None]:
+def reaching() -> Iterator[None]:
     """Tell in a sentence that broker or Redis can't be reached, or refuse."""
     from aiokafka.errors import KafkaError
     from redis.exceptions import RedisError

@@ -1,20 +1,37 @@
-"""Health and metrics over HTTP, on loopback."""
+"""Health, metrics and webhooks over HTTP, on loopback."""
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
+import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from streams.metrics import PrometheusMeter
+from streams.web.webhooks.routes import Webhooks
 
-HOST: Final = "127.0.0.1"
+HOST: Final = "127.0.0.1"  # without BOUNCELINE_WEBHOOKS webhooks are open, so nothing but loopback will do
+
+_log = structlog.get_logger()
+
+CLOSE_SECONDS: Final = 3.0
+"""How long open requests may take to finish at a stop; a provider that gets no answer tries again."""
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Say whether a log record is about us, and not about bytes that are no HTTP: strangers may send any number."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 class Web:
-    """The worker's HTTP server: `/healthz` (alive), `/readyz` (takes work), `/metrics` (Prometheus)."""
+    """The worker's HTTP server: `/healthz` (alive), `/readyz` (takes work), `/metrics` (Prometheus), `/webhooks/`."""
 
-    def __init__(self, meter: PrometheusMeter, is_ready: Callable[[], bool], port: int | None) -> None:
-        """Take what to show; `port` None serves nothing."""
+    def __init__(
+        self, meter: PrometheusMeter, is_ready: Callable[[], bool], port: int | None, webhooks: Webhooks
+    ) -> None:
+        """Take what to show and what takes posts; `port` None serves nothing."""
+        self._webhooks = webhooks
         self._meter = meter
         self._is_ready = is_ready
         self._port = port
@@ -30,16 +47,22 @@ class Web:
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics),
+                *self._webhooks.routes(),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None)
+        # A compressed body stays as it is: inflated, it could be any size.
+        logging.getLogger("aiohttp.server").addFilter(_is_ours)
+        self._runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=CLOSE_SECONDS)
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, self._port).start()
+        if self._webhooks.are_open:
+            _log.warning("webhooks-open", advice="set BOUNCELINE_WEBHOOKS before anybody else can reach them")
 
     async def stop(self) -> None:
         """Finish open requests and stop listening."""
         if self._runner:
             await self._runner.cleanup()
+        await self._webhooks.close()
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})

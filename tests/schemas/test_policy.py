@@ -61,6 +61,13 @@ def test_a_tenant_has_its_own_values_and_everybody_elses_for_the_rest():
     assert policy.of("umbrella").soft_bounce.limit == policy.of("anybody").soft_bounce.limit == 4
 
 
+def test_a_budget_is_a_number_of_elements_within_a_time():
+    policy = parse_policy("[dead_letters]\nbudget = '1000/1h'\n[tenants.acme.dead_letters]\nbudget = 'off'")
+    assert policy.of("globex").dead_letters.limit() == (1000, 60 * MINUTE)
+    assert policy.of("acme").dead_letters.limit() is None
+    assert BUILT_IN.of("acme").dead_letters.limit() is None
+
+
 UNKNOWN = {
     # file -> line and key
     "[soft_bounce]\nlimit = 5\nlimits = 3": (3, "soft_bounce.limits"),
@@ -91,6 +98,8 @@ def test_an_unknown_key_is_refused_with_its_line(text, place):
     assert refusal(text) == f"line {line}: unknown key `{key}`"
 
 
+NO_BUDGET = "is neither off nor a number within a time, such as 1000/1h"
+
 WRONG = {
     # file -> what the refusal says
     "[soft_bounce]\nlimit = '5'": "line 2: soft_bounce.limit: Expected `int`, got `str`",
@@ -104,6 +113,15 @@ WRONG = {
     "[campaign_health]\nstale_list_warn = nan": "line 2: campaign_health.stale_list_warn: Expected `float` > 0.0",
     "[campaign_health]\nstale_list_warn = 2.5": "line 2: campaign_health.stale_list_warn: Expected `float` <= 1.0",
     "[dead_letters]\nbudget = 5": "line 2: dead_letters.budget: Expected `str`, got `int`",
+    "[dead_letters]\nbudget = '5'": f"line 2: dead_letters.budget: '5' {NO_BUDGET}",
+    "[dead_letters]\nbudget = '0/1h'": f"line 2: dead_letters.budget: '0/1h' {NO_BUDGET}",
+    "[dead_letters]\nbudget = '5/0s'": f"line 2: dead_letters.budget: '5/0s' {NO_BUDGET}",
+    "[dead_letters]\nbudget = '5/1h '": f"line 2: dead_letters.budget: '5/1h ' {NO_BUDGET}",
+    "[dead_letters]\nbudget = '1000000/1h'": f"line 2: dead_letters.budget: '1000000/1h' {NO_BUDGET}",
+    "[dead_letters]\nbudget = '5/1w'": (
+        "line 2: dead_letters.budget: '1w' is not a duration such as 365d, 1h, 30m or 10s"
+    ),
+    "[tenants.acme.dead_letters]\nbudget = '/1h'": f"line 2: tenants.acme.dead_letters.budget: '/1h' {NO_BUDGET}",
     "\nsoft_bounce = 5": "line 2: soft_bounce: Expected `object`, got `int`",
     "[[soft_bounce]]": "line 1: soft_bounce: Expected `object`, got `array`",
     "tenants = 1": "line 1: tenants is a table of tables",

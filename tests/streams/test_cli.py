@@ -17,7 +17,7 @@ from streams.cli import app, main
 
 ROOT = Path(__file__).parents[2]
 
-COMMANDS = ("classify", "demo", "dev", "replay", "rules", "topics", "worker")
+COMMANDS = ("classify", "dead-letters", "demo", "dev", "replay", "rules", "topics", "worker")
 
 
 class Done(NamedTuple):
@@ -130,6 +130,10 @@ def test_the_version_is_that_of_the_distribution(run):
         (["dev", "--workers", "-1"], 'Invalid value "-1" for --workers. Must be >= 0.'),
         (["rules", "test"], 'Command "rules test" parameter FILE requires an argument.'),
         (["rules", "check", "x"], 'Unknown command "check". Available commands: test.'),
+        (["dead-letters", "purge"], 'Unknown command "purge". Available commands: list, redrive.'),
+        (["dead-letters", "list", "--since", "yesterday"], 'Invalid value for --since: "yesterday" is neither a time'),
+        (["dead-letters", "redrive", "--until", "1w"], 'Invalid value for --until: "1w" is neither a time'),
+        (["dead-letters", "redrive", "mailjet"], "Unused Tokens: ['mailjet']."),
         (["worker", "--http-port", "65536"], 'Invalid value "65536" for --http-port. Must be <= 65535.'),
     ],
 )
@@ -393,6 +397,16 @@ def test_a_worker_without_the_contact_secret_is_wrong_use(run):
     done = run("worker")
     assert (done.code, done.out) == (2, b"")
     assert sentence(done).startswith("BOUNCELINE_CONTACT_SECRET is not set; ")
+
+
+def test_a_webhooks_file_that_can_not_be_used_is_wrong_use_and_quotes_no_secret(run, monkeypatch, tmp_path):
+    file = tmp_path / "webhooks.toml"
+    file.write_text("[tenants.acme.mailjet]\ncredentials = ['hunter2']\n")
+    monkeypatch.setenv("BOUNCELINE_CONTACT_SECRET", "x")
+    monkeypatch.setenv("BOUNCELINE_WEBHOOKS", str(file))
+    done = run("worker")
+    assert done.code == 2
+    assert sentence(done) == f"{file}: line 1: tenants.acme.mailjet: credentials are name:password"
 
 
 def test_a_misspelt_variable_is_wrong_use(run, monkeypatch):

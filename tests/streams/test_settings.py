@@ -28,7 +28,7 @@ def refusal(environ: dict[str, str], default_secret: bytes | None = None) -> str
         SECRET
         | {
             f"BOUNCELINE_{name}": ""
-            for name in ("KAFKA", "REDIS", "TOPIC_PREFIX", "POLICY", "RULES", "SESSION_TIMEOUT")
+            for name in ("KAFKA", "REDIS", "TOPIC_PREFIX", "POLICY", "RULES", "WEBHOOKS", "SESSION_TIMEOUT")
         },
         SECRET | {"BOUNCELINE_LOG_LEVEL": ""},
     ],
@@ -36,6 +36,7 @@ def refusal(environ: dict[str, str], default_secret: bytes | None = None) -> str
 def test_a_worker_needs_no_more_than_the_contact_secret(environ):
     found = from_environment(environ)
     assert (found.kafka, found.redis) == ("127.0.0.1:9092", "redis://127.0.0.1:6379/0")
+    assert found.webhooks is None
     assert (found.topic_prefix, found.group) == ("", "bounceline")
     assert found.contact_secret == b"a-secret-of-ours"
     assert found.policy.fingerprint == parse_policy("").fingerprint
@@ -241,3 +242,7 @@ def test_unusable_rules_are_told_with_file_line_and_row(tmp_path):
     said = refusal(SECRET | {"BOUNCELINE_RULES": str(file)})
     assert said == f"{file}: line 2: acme-gone: unknown key origin; to see all of it: bounceline rules test {file}"
     assert refusal(SECRET | {"BOUNCELINE_RULES": "none"}).startswith("the rule file none can't be read: No such file")
+
+
+def test_the_webhooks_file_is_named_and_read_by_the_worker_alone():
+    assert from_environment(SECRET | {"BOUNCELINE_WEBHOOKS": "/etc/none.toml"}).webhooks == "/etc/none.toml"

@@ -56,7 +56,8 @@ async def _until_sentinel_knows(port: int) -> None:
     sentinel: Any
     async with Redis(host=HOST, port=port) as sentinel:
         while True:
-            [known] = (await sentinel.sentinel_masters()).values()
+            masters: Any = await sentinel.sentinel_masters()
+            [known] = masters.values()
             if known["num-slaves"] and known["num-other-sentinels"] == 2:
                 return
             await asyncio.sleep(0.1)

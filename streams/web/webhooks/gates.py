@@ -1,0 +1,76 @@
+"""Which gate a post has to pass: that of its tenant and provider, or an open one where nothing is configured."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from schemas.rejected import Rejected
+from schemas.report import check_tenant
+from streams.settings import Settings
+from streams.web.webhooks import mailgun
+from streams.web.webhooks.certificates import Certificates, Fetch
+from streams.web.webhooks.configuration import Configuration, Section
+from streams.web.webhooks.credentials import Credentials, CredentialsGate
+from streams.web.webhooks.mailgun import Mailgun, MailgunGate
+from streams.web.webhooks.payload import read_payload
+from streams.web.webhooks.post import PROVIDERS, Answer, Gate, Payload, Post
+from streams.web.webhooks.sendgrid import SendGrid, SendGridGate
+from streams.web.webhooks.ses import Ses, SesGate
+from streams.web.webhooks.tokens import Tokens
+
+_HERE: Final = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
+_PROXIED: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+
+
+class OpenGate:
+    """Lets everything in that can be read and was posted on this machine (`Gate`)."""
+
+    async def admit(self, post: Post) -> Payload | Answer:
+        """Look where the post comes from, then read it.
+
+        The server listens on loopback alone, but a proxy in front of it or a page in a browser here may not.
+        """
+        if not _HERE.fullmatch(post.headers.get("Host", "")) or any(name in post.headers for name in _PROXIED):
+            return "unauthorized"
+        if post.provider == "mailgun":
+            return mailgun.read(post.headers.get("Content-Type", ""), post.body) or "unreadable"
+        return read_payload(post) or "unreadable"
+
+    async def settled(self, post: Post, payload: Payload) -> None:
+        """Keep nothing."""
+
+
+Gates = Callable[[str, str], Gate | None]
+"""Gives the gate for a provider and a tenant; None where nobody may post."""
+
+
+def open_gates(_provider: str, tenant: str) -> Gate | None:
+    """Let every tenant's posts in: for `bounceline dev`, on loopback and with nothing configured."""
+    return None if isinstance(check_tenant(tenant), Rejected) else _OPEN
+
+
+_OPEN: Final = OpenGate()
+
+
+def configured_gates(configuration: Configuration, settings: Settings, fetch: Fetch) -> tuple[Gates, Tokens]:
+    """Make the gates of all tenants; also gives what they hold open, to be closed."""
+    certificates, tokens = Certificates(fetch), Tokens(settings)
+
+    def gate(section: Section) -> Gate:
+        match section:
+            case Credentials():
+                return CredentialsGate(section)
+            case SendGrid():
+                return SendGridGate(section)
+            case Mailgun():
+                return MailgunGate(section, tokens)
+            case Ses():
+                return SesGate(section, certificates, fetch)
+
+    made: Mapping[tuple[str, str], Gate] = {
+        (provider, name): gate(section)
+        for name, tenant in configuration.tenants.items()
+        for provider in PROVIDERS
+        if (section := getattr(tenant, provider)) is not None
+    }
+    return lambda provider, tenant: made.get((provider, tenant)), tokens

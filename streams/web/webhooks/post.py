@@ -1,0 +1,74 @@
+"""A post and what is answered to it: the words that all of this room shares."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple, Protocol
+
+PROVIDERS: Final = (
+    "mailjet",
+    "sendgrid",
+    "ses",
+    "mailgun",
+    "postmark",
+    "sparkpost",
+    "brevo",
+    "dsn",
+    "arf",
+    "normalized",
+)
+"""Those of SPEC 3, in its order."""
+
+Answer = Literal[
+    "accepted",  # the broker has it
+    "duplicate",  # the broker has had it before: the same signed post came again
+    "confirmed",  # not a report but the question whether we want any; answered yes
+    "unreadable",  # not what this provider posts: no JSON, no object
+    "unauthorized",  # no such tenant, no signature or credentials, or wrong ones
+    "not-found",  # no such provider
+    "slow",  # the body did not come in time
+    "stale",  # signed too long ago, or in the future
+    "replayed",  # a signature that was used before, with other content
+    "too-large",  # over what a report may have
+    "encoded",  # compressed: nobody posts so, and a small body could become a large one
+    "rate-limited",  # more than this tenant and provider may post
+    "overloaded",  # more posts wait for the broker than may
+    "unavailable",  # the broker, Redis or a certificate could not be reached
+]
+"""What became of a post; the `answer` label of the metric."""
+
+
+class Post(NamedTuple):
+    """One HTTP request that posts a webhook.
+
+    headers: looked up without regard to case.
+    body: the raw bytes.
+    at: when it came, in ms since 1970.
+    """
+
+    provider: str
+    tenant: str
+    headers: Mapping[str, str]
+    body: bytes
+    at: int
+
+
+class Payload(NamedTuple):
+    """What a post brings.
+
+    json: the payload as it goes into the envelope, byte for byte as it was posted where that was JSON.
+    content: the same, decoded.
+    once: the token of a signature that counts for this content alone, and the second it was made in.
+    """
+
+    json: bytes
+    content: Any
+    once: tuple[int, str] | None = None
+
+
+class Gate(Protocol):
+    """Lets a post in, or says why not."""
+
+    async def admit(self, post: Post) -> Payload | Answer:
+        """Check a post and read its payload."""
+
+    async def settled(self, post: Post, payload: Payload) -> None:
+        """Take note that the broker has a post that was admitted."""

@@ -1,0 +1,171 @@
+"""`POST /webhooks/{provider}/{tenant}`: read, let in, count, publish, answer. 2xx only once the broker has it."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from agents.ports import Publisher
+from schemas.report import MAX_REPORT_BYTES
+from streams.metrics import PrometheusMeter
+from streams.settings import Settings
+from streams.web.webhooks.answers import RETRY_AFTER_SECONDS, asks_to_come_again, status_of
+from streams.web.webhooks.certificates import Fetch
+from streams.web.webhooks.configuration import Configuration, Limits
+from streams.web.webhooks.gates import Gates, configured_gates, open_gates
+from streams.web.webhooks.limits import Buckets, Rate
+from streams.web.webhooks.outbound import fetch as fetch_outside
+from streams.web.webhooks.outbox import SECONDS, Outbox
+from streams.web.webhooks.payload import report
+from streams.web.webhooks.post import PROVIDERS, Answer, Payload, Post
+from streams.web.webhooks.tokens import Tokens
+
+BODY_SECONDS: Final = 10.0
+"""How long a body may take to come."""
+
+TOLD: Final = Rate(each_second=0.1, burst=3)
+"""How often the log tells of refusals of one provider and tenant: a stranger must not fill it."""
+
+_log = structlog.get_logger()
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Webhooks:
+    """Takes posts of all providers and tenants."""
+
+    def __init__(
+        self,
+        configuration: Configuration | None,
+        settings: Settings,
+        publisher: Publisher,
+        meter: PrometheusMeter,
+        fetch: Fetch = fetch_outside,
+        now: Callable[[], int] = _now,
+        broker_seconds: float = SECONDS,
+    ) -> None:
+        """Take who may post and where reports go.
+
+        Args:
+            configuration: Who may post; None for everybody on this machine.
+            settings: Where Redis is.
+            publisher: Takes the reports.
+            meter: Counts.
+            fetch: Gets a URL of SNS.
+            now: The clock, in ms since 1970.
+            broker_seconds: How long a post waits for the broker.
+
+        """
+        limits = configuration.limits if configuration else Limits()
+        self._gates: Gates = open_gates
+        self._tokens: Tokens | None = None
+        if configuration:
+            self._gates, self._tokens = configured_gates(configuration, settings, fetch)
+        self._outbox = Outbox(publisher, broker_seconds)
+        self._meter = meter
+        self._now = now
+        self._room = limits.waiting
+        self._rate = Buckets(Rate(limits.rate, limits.burst))
+        self._told = Buckets(TOLD)
+
+    @property
+    def are_open(self) -> bool:
+        """Whether everybody on this machine may post, since nothing is configured."""
+        return self._gates is open_gates
+
+    def routes(self) -> list[web.RouteDef]:
+        """Give the routes to serve."""
+        return [web.post("/webhooks/{provider}/{tenant}", self._post, expect_handler=_expect)]
+
+    async def close(self) -> None:
+        """Give up on what is under way."""
+        await self._outbox.close()
+        if self._tokens:
+            await self._tokens.close()
+
+    async def _post(self, request: web.Request) -> web.Response:
+        provider, tenant = request.match_info["provider"], request.match_info["tenant"]
+        answer: Answer = "not-found"
+        wait = 0.0
+        if provider in PROVIDERS:
+            answer, wait = await self._answer(request, provider, tenant)
+        else:
+            provider = "unknown"
+        self._meter.webhook(provider, answer)
+        headers = {}
+        if answer == "unauthorized":
+            headers["WWW-Authenticate"] = 'Basic realm="bounceline"'
+        if asks_to_come_again(answer):
+            headers["Retry-After"] = str(math.ceil(wait) or RETRY_AFTER_SECONDS)
+        return web.json_response({"answer": answer}, status=status_of(provider, answer), headers=headers)
+
+    async def _answer(self, request: web.Request, provider: str, tenant: str) -> tuple[Answer, float]:
+        if not self._room:
+            return "overloaded", 0.0
+        self._room -= 1
+        try:
+            return await self._admitted(request, provider, tenant)
+        finally:
+            self._room += 1
+
+    async def _admitted(self, request: web.Request, provider: str, tenant: str) -> tuple[Answer, float]:
+        gate = self._gates(provider, tenant)
+        if gate is None:
+            return "unauthorized", 0.0
+        body = await _read(request)
+        if not isinstance(body, bytes):
+            return body, 0.0
+        post = Post(provider, tenant, request.headers, body, self._now())
+        payload = await gate.admit(post)
+        if not isinstance(payload, Payload):
+            self._tell(post, payload)
+            return payload, 0.0
+        # After the gate: before it, a stranger could use up what a provider may post.
+        if wait := self._rate.wait((provider, tenant), time.monotonic()):
+            return "rate-limited", wait
+        record = report(post, payload)
+        if len(record.value or b"") > MAX_REPORT_BYTES:
+            return "too-large", 0.0
+        if not await self._outbox.put(record):
+            return "unavailable", 0.0
+        await gate.settled(post, payload)
+        return "accepted", 0.0
+
+    def _tell(self, post: Post, answer: Answer) -> None:
+        wrong = answer not in {"duplicate", "confirmed"}
+        if wrong and not self._told.wait((post.provider, post.tenant), post.at / 1000):
+            _log.warning("webhook-refused", provider=post.provider, tenant=post.tenant, answer=answer)
+
+
+async def _expect(request: web.Request) -> None:
+    """Answer an `Expect` header; aiohttp's own answer quotes it, and fails where it is no text."""
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # or aiohttp would take the answer for begun
+
+
+async def _read(request: web.Request) -> bytes | Answer:
+    """Read a body, or say why not; never holds more than a report may have."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return "encoded"
+    if (request.content_length or 0) > MAX_REPORT_BYTES:
+        return "too-large"
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > MAX_REPORT_BYTES:
+                    return "too-large"
+    except TimeoutError:
+        return "slow"
+    except web.RequestPayloadError:
+        return "unreadable"
+    return bytes(body)

@@ -1,0 +1,100 @@
+"""SendGrid's signature: ECDSA (P-256, SHA-256) over the timestamp's text and the raw body (Signed Event Webhook).
+
+It covers the body, so that a repeated post can only say the same again, which decides nothing twice.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from schemas.policy import Duration
+from schemas.times import HOUR
+from streams.web.webhooks.payload import read_payload
+from streams.web.webhooks.post import Answer, Payload, Post
+from streams.web.webhooks.secret import is_fresh
+
+SIGNATURE: Final = "X-Twilio-Email-Event-Webhook-Signature"
+TIMESTAMP: Final = "X-Twilio-Email-Event-Webhook-Timestamp"
+
+# Ten digits and no more: of a longer or shorter one, some could be taken for the beginning of the body.
+_SECONDS: Final = re.compile(r"[0-9]{10}")
+
+FRESHNESS: Final = Duration(25 * HOUR)
+"""Retries go on for 24 h, and nobody says that they are signed anew."""
+
+
+class SendGrid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`public_keys`: verification keys as SendGrid shows them, base64 of DER."""
+
+    public_keys: list[ec.EllipticCurvePublicKey]
+    freshness: Duration = FRESHNESS
+
+    def __post_init__(self) -> None:
+        """Refuse a section that would let nobody in."""
+        if not self.public_keys:
+            raise ValueError("needs public_keys")
+
+
+def read_public_key(text: str) -> ec.EllipticCurvePublicKey:
+    """Read a verification key.
+
+    Raises:
+        ValueError: It is none. The message does not quote it.
+
+    """
+    try:
+        key = load_der_public_key(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("a public key is base64 of DER, as SendGrid shows it") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise ValueError("a public key of SendGrid is of the curve P-256")  # noqa: TRY004 - a value, not a type of ours
+    return key
+
+
+def check(
+    headers: Mapping[str, str], body: bytes, keys: Sequence[ec.EllipticCurvePublicKey], now: int, freshness: int
+) -> Answer | None:
+    """Say what is wrong with a post, or None: signed with none of the keys, or not just now (`now` in ms)."""
+    timestamp = headers.get(TIMESTAMP, "")
+    try:
+        signature = base64.b64decode(headers.get(SIGNATURE, ""), validate=True)
+    except (binascii.Error, ValueError):
+        return "unauthorized"
+    if not _SECONDS.fullmatch(timestamp):
+        return "unauthorized"
+    if not any(_signed(key, signature, timestamp.encode() + body) for key in keys):
+        return "unauthorized"
+    return None if is_fresh(int(timestamp) * 1000, now, freshness) else "stale"
+
+
+def _signed(key: ec.EllipticCurvePublicKey, signature: bytes, content: bytes) -> bool:
+    try:
+        key.verify(signature, content, ec.ECDSA(SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+class SendGridGate:
+    """Lets posts in that SendGrid has signed (`Gate`)."""
+
+    def __init__(self, section: SendGrid) -> None:
+        """Take a tenant's keys."""
+        self._section = section
+
+    async def admit(self, post: Post) -> Payload | Answer:
+        """Check the signature over the raw bytes, then read them."""
+        section = self._section
+        wrong = check(post.headers, post.body, section.public_keys, post.at, section.freshness)
+        return wrong or read_payload(post) or "unreadable"
+
+    async def settled(self, post: Post, payload: Payload) -> None:
+        """Keep nothing."""

@@ -1,0 +1,93 @@
+"""Amazon SES through SNS: the gate, and the answer to SNS's question whether we want to be told."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+import structlog
+from cryptography.x509 import Certificate
+
+from schemas.policy import Duration
+from schemas.times import HOUR
+from streams.web.webhooks.certificates import Certificates, Fetch
+from streams.web.webhooks.payload import read_json
+from streams.web.webhooks.post import Answer, Payload, Post
+from streams.web.webhooks.secret import is_fresh
+from streams.web.webhooks.sns import Topic, is_signed, read_message, signed_at
+
+FRESHNESS: Final = Duration(2 * HOUR)
+"""A retry keeps the time at which the message was published; SNS retries for an hour at most."""
+
+_log = structlog.get_logger()
+
+
+class Ses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which topics may post, and how their messages are checked.
+
+    topics: ARNs.
+    certificates: PEM files, beside the configuration or by full path; fetched from SNS where none is given.
+    confirm: Whether to confirm subscriptions to these topics; else that is done by hand.
+    sha1: Whether to take signatures of version 1 too, which a topic makes until it is told to make version 2.
+    """
+
+    topics: list[Topic]
+    certificates: list[Certificate] = []
+    confirm: bool = True
+    sha1: bool = False
+    freshness: Duration = FRESHNESS
+
+    def __post_init__(self) -> None:
+        """Refuse a section that would let nobody in."""
+        if not self.topics:
+            raise ValueError("needs topics")
+
+
+class SesGate:
+    """Lets posts in that SNS has signed for one of a tenant's topics (`Gate`)."""
+
+    def __init__(self, section: Ses, certificates: Certificates, fetch: Fetch) -> None:
+        """Take a tenant's topics, where certificates come from, and what confirms a subscription."""
+        self._section = section
+        self._topics = {topic.arn: topic for topic in section.topics}
+        self._certificates = certificates
+        self._fetch = fetch
+
+    async def admit(self, post: Post) -> Payload | Answer:
+        """Check topic, signature and time; a subscription is confirmed, and its question passed on if that fails."""
+        payload = read_json(post.body)
+        message = read_message(payload.content) if payload else None
+        topic = self._topics.get(message["TopicArn"]) if message else None
+        if payload is None or message is None or topic is None:
+            return "unauthorized"
+        url = message.get("SigningCertURL", "")
+        certificates = await self._certificates.of(topic, url, self._section.certificates, post.at)
+        if certificates is None:
+            return "unavailable"
+        if not any(is_signed(message, one, sha1=self._section.sha1) for one in certificates):
+            self._explain(message, topic, certificates)
+            return "unauthorized"
+        at = signed_at(message)
+        if at is None or not is_fresh(at, post.at, self._section.freshness):
+            return "stale"
+        if message["Type"] == "SubscriptionConfirmation" and await self._confirmed(topic, message["Token"]):
+            return "confirmed"
+        return payload
+
+    async def settled(self, post: Post, payload: Payload) -> None:
+        """Keep nothing."""
+
+    async def _confirmed(self, topic: Topic, token: str) -> bool:
+        confirmed = self._section.confirm and await self._fetch(topic.confirmation(token)) is not None
+        if confirmed:
+            _log.info("sns-subscription-confirmed", topic=topic.arn)
+        else:
+            # The token stays out of the log, since who has it may confirm: it is on esp-reports with its message.
+            _log.warning("sns-subscription-waits", topic=topic.arn, advice="open its SubscribeURL, on esp-reports")
+        return confirmed
+
+    def _explain(self, message: Mapping[str, str], topic: Topic, certificates: Sequence[Certificate]) -> None:
+        """Say in the log what an operator can change, of posts that name a topic of ours."""
+        if message.get("SignatureVersion") == "1" and not self._section.sha1:
+            _log.warning("sns-signature-version-1", topic=topic.arn, advice="set SignatureVersion to 2 on the topic")
+        elif not certificates:
+            _log.warning("sns-no-valid-certificate", topic=topic.arn)

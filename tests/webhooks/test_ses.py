@@ -1,0 +1,176 @@
+"""The SES gate: certificates pinned or fetched once, subscriptions confirmed, strangers kept out."""
+
+import asyncio
+
+import orjson
+import pytest
+from cryptography.x509 import load_pem_x509_certificate
+
+from schemas.times import DAY, HOUR, SECOND
+from streams.web.webhooks.certificates import FETCHES, Certificates
+from streams.web.webhooks.post import Answer, Payload
+from streams.web.webhooks.ses import Ses, SesGate
+from streams.web.webhooks.sns import Topic
+from tests.support.webhooks import NOW, PEM_URL, TOPIC, post, sns_message, sns_signer
+
+AWS = load_pem_x509_certificate(sns_signer("aws").pem)
+NEXT = load_pem_x509_certificate(sns_signer("next").pem)
+
+
+class Net:
+    """What lies outside: URLs and what they give. It writes down whatever is asked for."""
+
+    def __init__(self, pages: dict[str, bytes]) -> None:
+        self.pages = pages
+        self.asked: list[str] = []
+
+    async def fetch(self, url: str) -> bytes | None:
+        self.asked.append(url)
+        await asyncio.sleep(0)
+        return self.pages.get(url)
+
+
+class Installation:
+    """A gate and the net around it."""
+
+    def __init__(self, net: Net | None = None, **section: object) -> None:
+        self.net = net or Net({PEM_URL: sns_signer("aws").pem})
+        made = Ses(**{"topics": [Topic(TOPIC)], **section})
+        self.gate = SesGate(made, Certificates(self.net.fetch), self.net.fetch)
+
+    async def admit(self, message: object, at: int = NOW) -> Payload | Answer:
+        return await self.gate.admit(post("ses", orjson.dumps(message), at=at))
+
+
+@pytest.mark.parametrize("pinned", [[], [AWS], [NEXT, AWS]])
+async def test_a_signed_message_of_our_topic_gets_in_whole(pinned):
+    message = sns_message()
+    admitted = await Installation(certificates=pinned).admit(message)
+    assert isinstance(admitted, Payload)
+    assert orjson.loads(admitted.json) == message
+
+
+async def test_a_certificate_is_fetched_once_however_many_messages_come_at_once():
+    installation = Installation()
+    admitted = await asyncio.gather(*(installation.admit(sns_message()) for _ in range(20)))
+    assert all(isinstance(one, Payload) for one in admitted)
+    assert installation.net.asked == [PEM_URL]
+
+
+async def test_where_one_is_pinned_nothing_is_fetched_and_no_other_counts():
+    installation = Installation(certificates=[NEXT])
+    assert await installation.admit(sns_message()) == "unauthorized"
+    assert installation.net.asked == []
+
+
+async def test_a_valid_signature_of_a_foreign_topic_is_refused_before_anything_is_fetched():
+    installation = Installation()
+    assert await installation.admit(sns_message(TopicArn="arn:aws:sns:eu-west-1:999999999999:his")) == "unauthorized"
+    assert installation.net.asked == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
+        "http://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
+        "https://127.0.0.1/latest/meta-data",
+        "",
+    ],
+)
+async def test_a_certificate_of_another_host_is_not_fetched_though_it_would_fit(url):
+    installation = Installation(Net({url: sns_signer("evil").pem}))
+    assert await installation.admit(sns_message("evil", SigningCertURL=url)) == "unauthorized"
+    assert installation.net.asked == []
+
+
+@pytest.mark.parametrize(
+    "page", [None, b"", b"<html>", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]
+)
+async def test_where_the_certificate_can_not_be_had_sns_is_asked_to_come_again(page):
+    installation = Installation(Net({} if page is None else {PEM_URL: page}))
+    assert await installation.admit(sns_message()) == "unavailable"
+
+
+async def test_a_stranger_can_not_make_us_fetch_again_and_again():
+    installation = Installation(Net({}))
+    for number in range(50):
+        url = PEM_URL.replace("0123456789abcdef.pem", f"{number:016x}.pem")
+        assert await installation.admit(sns_message("evil", SigningCertURL=url)) == "unavailable"
+    assert len(installation.net.asked) == FETCHES.burst
+
+
+@pytest.mark.parametrize(("days_ago", "valid"), [(0, True), (90, True), (91, False), (-1, False)])
+async def test_a_certificate_counts_while_it_is_valid(days_ago, valid):
+    signer = sns_signer("aws", days_ago)
+    for installation in (
+        Installation(certificates=[load_pem_x509_certificate(signer.pem)]),
+        Installation(Net({PEM_URL: signer.pem})),
+    ):
+        admitted = await installation.admit(sns_message())
+        assert isinstance(admitted, Payload) if valid else admitted == "unauthorized"
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "stale"),
+    [(0, False), (7200, False), (7201, True), (-300, False), (-301, True), (30 * 24 * 3600, True)],
+)
+async def test_a_message_counts_for_longer_than_retries_go_on_and_hardly_into_the_future(seconds_ago, stale):
+    admitted = await Installation().admit(sns_message(at=NOW - seconds_ago * SECOND))
+    assert admitted == "stale" if stale else isinstance(admitted, Payload)
+
+
+async def test_the_time_in_which_a_message_counts_can_be_chosen():
+    installation = Installation(freshness=int(DAY))
+    assert isinstance(await installation.admit(sns_message(at=NOW - 20 * HOUR)), Payload)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"no JSON", b'{"Type": "Notification"}', b'"text"'])
+async def test_what_is_no_message_of_sns_is_refused(body):
+    assert await Installation().gate.admit(post("ses", body)) == "unauthorized"
+
+
+# --- subscriptions
+
+
+def asked_to_confirm(**fields: object) -> dict:
+    return sns_message(
+        Type="SubscriptionConfirmation", Token="a token", SubscribeURL="https://evil.example/?confirm", **fields
+    )
+
+
+async def test_a_subscription_is_confirmed_at_sns_and_never_at_the_url_that_the_message_names():
+    confirmation = Topic(TOPIC).confirmation("a token")
+    net = Net({PEM_URL: sns_signer("aws").pem, confirmation: b"<ConfirmSubscriptionResponse/>"})
+    assert await Installation(net).admit(asked_to_confirm()) == "confirmed"
+    assert net.asked == [PEM_URL, confirmation]
+
+
+@pytest.mark.parametrize("confirm", [True, False])
+async def test_a_subscription_that_is_not_confirmed_is_passed_on_so_that_somebody_can(confirm):
+    installation = Installation(confirm=confirm, certificates=[AWS])
+    message = asked_to_confirm()
+    admitted = await installation.admit(message)
+    assert isinstance(admitted, Payload)
+    assert orjson.loads(admitted.json)["SubscribeURL"] == message["SubscribeURL"]
+    assert len(installation.net.asked) == confirm
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        asked_to_confirm(TopicArn="arn:aws:sns:eu-west-1:999999999999:his"),
+        {**asked_to_confirm(), "Token": "another token"},
+        {**sns_message(), "Type": "SubscriptionConfirmation", "Token": "t", "SubscribeURL": "u"},
+    ],
+)
+async def test_a_subscription_that_nobody_signed_for_our_topic_is_not_confirmed(message):
+    installation = Installation(certificates=[AWS])
+    assert await installation.admit(message) == "unauthorized"
+    assert installation.net.asked == []
+
+
+async def test_a_stale_question_is_not_answered():
+    installation = Installation(certificates=[AWS])
+    assert await installation.admit(asked_to_confirm(at=NOW - DAY)) == "stale"
+    assert installation.net.asked == []
