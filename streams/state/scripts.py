@@ -77,8 +77,8 @@ return 1
 """
 )
 
-# The three of a restore. `restoring` holds its token from the first to the last: if it is gone in between, so may be what
-# has been restored so far. All give 1 done, 0 fenced, -1 lost.
+# The three of a restore. `restoring` holds its token from the first to the last: if it is gone in between, so may be
+# what has been restored so far. All give 1 done, 0 fenced, -1 lost.
 
 # ARGV: fence, token.
 RESTORE_BEGIN: Final = """
