@@ -37,8 +37,8 @@ async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         max_partition_fetch_bytes=4_194_304,
         fetch_max_wait_ms=50,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         yield consumer
     finally:
         await consumer.stop()
@@ -47,8 +47,8 @@ async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
 async def committed(settings: Settings, topic: str, partition: int) -> int:
     """Give the offset that the worker group has committed of a partition; 0 before there is one."""
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, group_id=settings.group, enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         return await consumer.committed(TopicPartition(settings.topic(topic), partition)) or 0
     finally:
         await consumer.stop()

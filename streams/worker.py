@@ -77,6 +77,7 @@ class Worker:
         bind(self._app, self._reports, "classify", PartitionRuns(classify, self._on_crash))
         bind(self._app, self._events, "suppress", PartitionRuns(suppress, self._on_crash, self._contacts.fenced))
         cast("Any", self._app.on_partitions_assigned).connect(self._on_assigned)
+        cast("Any", self._app.on_partitions_revoked).connect(self._on_revoked)
 
     def is_ready(self) -> bool:
         """Whether work is being taken: partitions are assigned, their state is whole, and nothing has crashed."""
@@ -122,6 +123,7 @@ class Worker:
         _log.info("worker-stopped", group=self._settings.group)
 
     async def _finish(self) -> None:
+        await self._contacts.revoked()
         await self._app.stop()
         await self._web.stop()  # before the publisher: webhooks are taken until then
         await self._publisher.stop()
@@ -141,7 +143,13 @@ class Worker:
                 await self._arrivals.look(consumer.progress(self._reports), consumer.views(self._events))
 
     async def _on_assigned(self, _app: Any, assigned: set[TP], **_: Any) -> None:
-        self._contacts.assigned({tp.partition for tp in assigned if tp.topic == self._events})
+        if not self._stop.is_set():
+            self._contacts.assigned({tp.partition for tp in assigned if tp.topic == self._events})
+
+    async def _on_revoked(self, _app: Any, _revoked: set[TP], **_: Any) -> None:
+        # Faust waits for this before it joins the group again, so the next owner comes after it. Every rebalance
+        # revokes all; what is assigned again is still whole.
+        await self._contacts.revoked()
 
     def _on_watch_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):

@@ -5,7 +5,8 @@ owner still writes after a newer one took over stands behind a higher fence in t
 newer one has written the same window. Where it has not, or where compaction has left nothing else, it is what is known.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -55,7 +56,7 @@ class Changelog:
         ]
         return await self._publisher.publish_to(TOPIC, partition, records, [_fence_header(owned.fence)])
 
-    async def restore(self, partition: int, source: int) -> None:
+    async def restore(self, partition: int, source: int, wanted: Callable[[], bool]) -> None:
         """Make a partition whole in Redis, and ours: up to the end of the changelog, and with all notes of the source.
 
         What Redis holds is kept where it can be part of this changelog; else all of it is read back. A partition that
@@ -64,41 +65,58 @@ class Changelog:
         Args:
             partition: The partition.
             source: The source offset up to which (exclusive) batches have been applied.
+            wanted: Asked again and again whether to go on: not where the partition has been let go of meanwhile.
 
         Raises:
-            Fenced: A newer owner has left its mark in the changelog or in Redis.
+            Fenced: A newer owner has left its mark in the changelog or in Redis, or the partition is not wanted.
             StateLost: Redis lost what had been restored before all of it was.
 
         """
         owned = self._partitions.owned(partition)
-        end = await self._publisher.publish_to(
-            TOPIC, partition, [(TAKEN, b"")], [_fence_header(owned.fence)] if owned else ()
-        )
+        _check(wanted, partition)
+        end = await self._mark(partition, [_fence_header(owned.fence)] if owned else ())
         fence = owned.fence if owned else end
         applied = await self._partitions.applied(partition)
         if applied is not None and applied.offset < end:
             await self._partitions.begin_restore(partition, fence, end)
-            await self._restore(partition, fence, applied.offset + 1, end, applied.fence)
+            await self._restore(partition, fence, applied.offset + 1, end, applied.fence, wanted)
             noted_to: int | None = applied.source
         else:  # nothing there, or of another changelog than this one
             if end:  # a partition nobody has ever had has nothing but our mark
                 _log.warning("rebuilding", partition=partition, records=end)
             await self._partitions.wipe(partition)
             await self._partitions.begin_restore(partition, fence, end)
-            await self._restore(partition, fence, 0, end, 0)
+            await self._restore(partition, fence, 0, end, 0, wanted)
             noted_to = None
         async with aclosing(self._renote(partition, noted_to, source)) as found:
             async for notes in found:
+                _check(wanted, partition)
                 await self._partitions.restore(partition, fence, end, {}, notes)
         await self._partitions.end_restore(partition, end, Owned(fence, end, max(source, noted_to or 0)))
 
-    async def _restore(self, partition: int, fence: int, start: int, end: int, highest: int) -> None:
+    async def _mark(self, partition: int, headers: Sequence[tuple[str, bytes]]) -> int:
+        """Leave our mark; give its offset.
+
+        Cancelled amid it, waits for it all the same: a mark that came after we have let go of the partition would stand
+        above its new owner's, and what that one writes would pass for a former owner's.
+        """
+        marking = asyncio.ensure_future(self._publisher.publish_to(TOPIC, partition, [(TAKEN, b"")], headers))
+        try:
+            return await asyncio.shield(marking)
+        except asyncio.CancelledError:
+            await asyncio.wait([marking])
+            raise
+
+    async def _restore(
+        self, partition: int, fence: int, start: int, end: int, highest: int, wanted: Callable[[], bool]
+    ) -> None:
         """Apply the changelog from `start` to the mark at `end`; `highest` is the highest fence before `start`."""
         changes: dict[str, dict[int, bytes | None]] = {}
         deleted: set[tuple[str, int]] = set()  # for the time of a restore, some 250 bytes each
         stale: dict[tuple[str, int], bytes] = {}
         async with aclosing(read_stretch(self._settings, TOPIC, partition, start, end + 1)) as stretch:
             async for records in stretch:
+                _check(wanted, partition)
                 for record in records:
                     written_under = _fence_of(record)
                     if record.key == TAKEN:
@@ -130,6 +148,11 @@ class Changelog:
             if window not in await self._partitions.windows(partition, key):
                 found.setdefault(key, {})[window] = value
         return found
+
+
+def _check(wanted: Callable[[], bool], partition: int) -> None:
+    if not wanted():
+        raise Fenced(f"partition {partition} has been let go of")
 
 
 def _fence_header(fence: int) -> tuple[str, bytes]:

@@ -21,6 +21,9 @@ from streams.state.scripts import Changes
 
 CONTACTS: Final = "contacts"
 
+REVOKED_SECONDS: Final = 3.0
+"""How long a rebalance may wait for us to stop restoring; less than any session."""
+
 
 def make_contacts(app: faust.App, redis: str, partitions: int) -> Any:
     """Declare the table of contacts: tumbling windows of one day of event time, values as the agents wrote them.
@@ -124,12 +127,19 @@ class RedisContactTable:
 
     def assigned(self, partitions: Collection[int]) -> None:
         """Take note of which partitions are ours now, and begin to make those whole that are new."""
-        for partition in [p for p in self._taking if p not in partitions]:
-            self._taking.pop(partition).cancel()
-        for partition in partitions:
-            if partition not in self._taking:
-                self._taking[partition] = asyncio.get_running_loop().create_task(self._prepare(partition))
-                self._taking[partition].add_done_callback(self._on_prepared)
+        for partition in set(partitions).difference(self._taking):
+            self._taking[partition] = asyncio.get_running_loop().create_task(self._prepare(partition))
+            self._taking[partition].add_done_callback(self._on_prepared)
+
+    async def revoked(self) -> None:
+        """Let go of every partition: return once nothing is taken any more, so that others may take them."""
+        taking, self._taking = list(self._taking.values()), {}
+        if taking:
+            # They end by themselves when they see it, unless they wait for a broker or a Redis that is away.
+            _, waiting = await asyncio.wait(taking, timeout=REVOKED_SECONDS)
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     def is_ready(self) -> bool:
         """Say whether every partition that is ours is whole."""
@@ -141,11 +151,14 @@ class RedisContactTable:
         return partition in self._taking
 
     async def _prepare(self, partition: int) -> None:
-        while not self._is_whole(partition):
+        ours = asyncio.current_task()
+        while self._taking.get(partition) is ours and not self._is_whole(partition):
+            source = await patiently(lambda: committed(self._settings, EVENTS, partition))
             try:
-                await self._take(partition, await patiently(lambda: committed(self._settings, EVENTS, partition)))
-            except Fenced:  # by a worker that is slower to let go, or we are: then this is about to be cancelled
-                await asyncio.sleep(FENCED_SECONDS)
+                await self._take(partition, source, lambda: self._taking.get(partition) is ours)
+            except Fenced:  # by a worker that is slower to let go, or it is not ours any more
+                if self._taking.get(partition) is ours:
+                    await asyncio.sleep(FENCED_SECONDS)
 
     def _on_prepared(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
@@ -154,17 +167,17 @@ class RedisContactTable:
     def _is_whole(self, partition: int) -> bool:
         return self._partitions.owned(partition) is not None and partition in self._hours
 
-    async def _take(self, partition: int, source: int) -> None:
+    async def _take(self, partition: int, source: int, wanted: Callable[[], bool] = lambda: True) -> None:
         if not self._is_whole(partition):
             async with self._locks.setdefault(partition, asyncio.Lock()):
                 if not self._is_whole(partition):
-                    await self._restore(partition, source)
+                    await self._restore(partition, source, wanted)
 
-    async def _restore(self, partition: int, source: int) -> None:
+    async def _restore(self, partition: int, source: int, wanted: Callable[[], bool] = lambda: True) -> None:
         self._hours.pop(partition, None)
         restored = False
         while not restored:
             with suppress(StateLost):  # again, amid it
-                await patiently(lambda: self._changelog.restore(partition, source))
+                await patiently(lambda: self._changelog.restore(partition, source, wanted))
                 restored = True
         self._hours[partition] = to_hours(await patiently(lambda: self._partitions.windows(partition, HOURS)))

@@ -55,7 +55,7 @@ async def measure() -> dict[str, float]:
         await publisher.start()
         deliveries = Deliveries(settings, store.partitions, contact_keys(b"bench"))
         changelog = Changelog(settings, store, publisher, deliveries.renote)
-        await asyncio.gather(*(changelog.restore(partition, 0) for partition in range(PARTITIONS)))
+        await asyncio.gather(*(changelog.restore(partition, 0, lambda: True) for partition in range(PARTITIONS)))
         waiting: dict[int, dict[str, dict[int, bytes]]] = {partition: {} for partition in range(PARTITIONS)}
         for number in range(CONTACTS):
             name = _name(number)
@@ -71,7 +71,7 @@ async def measure() -> dict[str, float]:
         for partition in range(PARTITIONS):
             store.partitions.let_go(partition)
         began = time.perf_counter()
-        await asyncio.gather(*(changelog.restore(partition, 0) for partition in range(PARTITIONS)))
+        await asyncio.gather(*(changelog.restore(partition, 0, lambda: True) for partition in range(PARTITIONS)))
         took = time.perf_counter() - began
         full = (await redis.info("memory"))["used_memory"]
         for start in range(0, NOTES, PER_WRITE):

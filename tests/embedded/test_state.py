@@ -1,5 +1,6 @@
 """The store and its changelog: a batch in one round trip each way, fenced, and never trusted when Redis has changed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from itertools import count
 from typing import Any
@@ -402,3 +403,22 @@ async def test_two_restores_do_not_mix(owners: list[Owner]) -> None:
     await partitions.begin_restore(PARTITION, 8, 11)
     with pytest.raises(StateLost):
         await partitions.end_restore(PARTITION, 10, Owned(8, 10, 0))
+
+
+async def test_who_lets_go_amid_taking_leaves_no_mark_behind_the_new_owners(owners: list[Owner]) -> None:
+    """Story: a partition is given to another worker before it is whole; that one then works on it."""
+    former, new, third = owners
+    for _ in range(20):
+        former.table.assigned([PARTITION])
+        await asyncio.sleep(0.002)
+        await former.table.revoked()
+        former.partitions.let_go(PARTITION)
+        await new.cells()
+        await new.put(day0=b"[1]")
+        await new.put(day0=b"[2]")
+        await asyncio.sleep(0.01)
+        assert await new.cells() == {DAY: b"[2]"}, "nobody has fenced it, and nothing was passed over"
+        new.partitions.let_go(PARTITION)
+        assert await third.cells() == {DAY: b"[2]"}
+        third.partitions.let_go(PARTITION)
+    assert former.crashes == []
