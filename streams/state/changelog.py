@@ -77,22 +77,23 @@ class Changelog:
         end = await self._mark(partition, [_fence_header(owned.fence)] if owned else ())
         fence = owned.fence if owned else end
         applied = await self._partitions.applied(partition)
-        if applied is not None and applied.offset < end:
+        noted_to: int | None = None
+        if applied is not None and applied[0].offset < end:
+            there, writer = applied
+            noted_to = there.source
             await self._partitions.begin_restore(partition, fence, end)
-            await self._restore(partition, fence, applied.offset + 1, end, applied.fence, wanted)
-            noted_to: int | None = applied.source
+            writer = await self._restore(partition, fence, there.offset + 1, end, writer, wanted)
         else:  # nothing there, or of another changelog than this one
             if end:  # a partition nobody has ever had has nothing but our mark
                 _log.warning("rebuilding", partition=partition, records=end)
             await self._partitions.wipe(partition)
             await self._partitions.begin_restore(partition, fence, end)
-            await self._restore(partition, fence, 0, end, 0, wanted)
-            noted_to = None
+            writer = await self._restore(partition, fence, 0, end, 0, wanted)
         async with aclosing(self._renote(partition, noted_to, source)) as found:
             async for notes in found:
                 _check(wanted, partition)
                 await self._partitions.restore(partition, fence, end, {}, notes)
-        await self._partitions.end_restore(partition, end, Owned(fence, end, max(source, noted_to or 0)))
+        await self._partitions.end_restore(partition, end, Owned(fence, end, max(source, noted_to or 0)), writer)
 
     async def _mark(self, partition: int, headers: Sequence[tuple[str, bytes]]) -> int:
         """Leave our mark; give its offset.
@@ -108,9 +109,14 @@ class Changelog:
             raise
 
     async def _restore(
-        self, partition: int, fence: int, start: int, end: int, highest: int, wanted: Callable[[], bool]
-    ) -> None:
-        """Apply the changelog from `start` to the mark at `end`; `highest` is the highest fence before `start`."""
+        self, partition: int, fence: int, start: int, end: int, writer: int, wanted: Callable[[], bool]
+    ) -> int:
+        """Apply the changelog from `start` to the mark at `end`.
+
+        `writer` is the fence of the last who wrote before `start`; gives that of the last who wrote before `end`.
+        A mark alone makes nobody a former owner: who left it may have let go again before it wrote anything.
+        """
+        highest = 0
         changes: dict[str, dict[int, bytes | None]] = {}
         deleted: set[tuple[str, int]] = set()  # for the time of a restore, some 250 bytes each
         stale: dict[tuple[str, int], bytes] = {}
@@ -119,15 +125,15 @@ class Changelog:
                 _check(wanted, partition)
                 for record in records:
                     written_under = _fence_of(record)
+                    highest = max(highest, written_under)
                     if record.key == TAKEN:
-                        highest = max(highest, written_under)
                         continue
                     window = self._store.parse_changelog_key(record.key)
-                    if written_under < highest:
+                    if written_under < writer:
                         if record.value is not None:
                             stale[window] = record.value
                         continue
-                    highest = written_under
+                    writer = written_under
                     (deleted.add if record.value is None else deleted.discard)(window)
                     changes.setdefault(window[0], {})[window[1]] = record.value
                     if len(changes) >= CHANGES_PER_CALL:
@@ -138,6 +144,7 @@ class Changelog:
         await self._partitions.restore(partition, fence, end, changes)
         forgotten = {window: value for window, value in stale.items() if window not in deleted}
         await self._partitions.restore(partition, fence, end, await self._missing(partition, forgotten))
+        return writer
 
     async def _missing(
         self, partition: int, stale: Mapping[tuple[str, int], bytes]

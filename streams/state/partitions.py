@@ -4,6 +4,7 @@ All keys of a partition share a hash tag, so that values and bookkeeping change 
 
     <name>:{<table>:<partition>}               hash: `fence` the owner's number, `off` changelog offset applied,
                                                `src` offset of the source up to which (exclusive) it was applied,
+                                               `by` the fence of the last who wrote,
                                                `restoring` the token of a restore under way
     <name>:{<table>:<partition>}:<key>         hash: window number -> value
     <name>:{<table>:<partition>}:notes:<slot>  hash: short key -> texts, joined by commas; in no changelog
@@ -165,9 +166,11 @@ class RedisPartitions:
 
     # -- restoring a partition (`changelog` drives it) --------------------------------------------------------------
 
-    async def applied(self, partition: int) -> Owned | None:
-        """Give how a partition stands in Redis, None where it holds nothing whole."""
-        return _whole(await self._redis.hmget(self.meta(partition), ["fence", "off", "src"]))
+    async def applied(self, partition: int) -> tuple[Owned, int] | None:
+        """Give how a partition stands in Redis, and the fence of the last who wrote; None where nothing is whole."""
+        *bookkeeping, writer = await self._redis.hmget(self.meta(partition), ["fence", "off", "src", "by"])
+        whole = _whole(bookkeeping)
+        return None if whole is None or writer is None else (whole, int(writer))
 
     async def windows(self, partition: int, key: str) -> dict[int, bytes]:
         """Give the windows of a key, whether the partition is whole or not."""
@@ -208,9 +211,12 @@ class RedisPartitions:
         args: list[int | bytes] = [fence, token, scripts.packed(changes), *_noted(notes or {})]
         self._restoring(partition, await self._restore(keys=[self.meta(partition)], args=args))
 
-    async def end_restore(self, partition: int, token: int, owned: Owned) -> None:
-        """Take note that a partition is whole and ours. Raises as `restore` does."""
-        args = [owned.fence, token, owned.offset, owned.source]
+    async def end_restore(self, partition: int, token: int, owned: Owned, writer: int) -> None:
+        """Take note that a partition is whole and ours; `writer` is the fence of the last who wrote any of it.
+
+        Raises as `restore` does.
+        """
+        args = [owned.fence, token, owned.offset, owned.source, writer]
         self._restoring(partition, await self._end(keys=[self.meta(partition)], args=args))
         self._owned[partition] = owned
 

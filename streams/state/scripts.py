@@ -72,7 +72,7 @@ if off ~= ARGV[3] or src ~= ARGV[5] then return -1 end
 apply(ARGV[6])
 note(ARGV[7], ARGV[8], tonumber(ARGV[9]))
 for _, slot in ipairs(cmsgpack.unpack(ARGV[10])) do redis.call('UNLINK', KEYS[1] .. ':' .. slot) end
-redis.call('HSET', KEYS[1], 'off', ARGV[2], 'src', ARGV[4])
+redis.call('HSET', KEYS[1], 'off', ARGV[2], 'src', ARGV[4], 'by', fence)
 return 1
 """
 )
@@ -105,11 +105,11 @@ return 1
 """
 )
 
-# ARGV: fence, token; changelog offset, source offset: what was restored is whole up to there.
+# ARGV: fence, token; changelog offset, source offset: what was restored is whole up to there; fence of its last writer.
 RESTORE_END: Final = (
     _IS_RESTORING
     + """
-redis.call('HSET', KEYS[1], 'off', ARGV[3], 'src', ARGV[4])
+redis.call('HSET', KEYS[1], 'off', ARGV[3], 'src', ARGV[4], 'by', ARGV[5])
 redis.call('HDEL', KEYS[1], 'restoring')
 return 1
 """

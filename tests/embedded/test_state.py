@@ -390,7 +390,7 @@ async def test_a_redis_flushed_amid_a_restore_does_not_pass_for_whole(
     with pytest.raises(StateLost):
         await partitions.restore(PARTITION, 7, 9, {"other": {DAY: b"[1]"}})
     with pytest.raises(StateLost):
-        await partitions.end_restore(PARTITION, 9, Owned(7, 9, 0))
+        await partitions.end_restore(PARTITION, 9, Owned(7, 9, 0), 0)
     assert partitions.owned(PARTITION) is None
 
 
@@ -402,7 +402,7 @@ async def test_two_restores_do_not_mix(owners: list[Owner]) -> None:
         await partitions.restore(PARTITION, 7, 9, {CONTACT: {DAY: b"[1]"}})
     await partitions.begin_restore(PARTITION, 8, 11)
     with pytest.raises(StateLost):
-        await partitions.end_restore(PARTITION, 10, Owned(8, 10, 0))
+        await partitions.end_restore(PARTITION, 10, Owned(8, 10, 0), 0)
 
 
 async def test_who_lets_go_amid_taking_leaves_no_mark_behind_the_new_owners(owners: list[Owner]) -> None:
@@ -422,3 +422,19 @@ async def test_who_lets_go_amid_taking_leaves_no_mark_behind_the_new_owners(owne
         assert await third.cells() == {DAY: b"[2]"}
         third.partitions.let_go(PARTITION)
     assert former.crashes == []
+
+
+async def test_a_mark_that_comes_too_late_takes_nothing_from_the_owner(
+    owners: list[Owner], redis: Redis, prefix: str
+) -> None:
+    """Story: a worker is paused before its mark, another takes over and writes; the mark comes; the owner writes on."""
+    paused, owner, third = owners
+    await owner.cells()
+    await owner.put(day0=b"[1]")
+    await paused.changelog.restore(PARTITION, 0, lambda: True)  # it does not know yet that it has let go
+    with pytest.raises(Fenced):
+        await owner.put(day0=b"[2]", day1=b"[2]")  # which is on the changelog by now
+    owner.table.fenced(PARTITION)
+    assert await owner.cells() == {DAY: b"[2]", DAY + 1: b"[2]"}
+    await _put_back(redis, prefix, {})
+    assert await third.cells() == {DAY: b"[2]", DAY + 1: b"[2]"}
