@@ -15,7 +15,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import faust
 import uvloop
 
 from agents.ports import Batch, Changed
@@ -26,6 +25,7 @@ from streams.settings import from_environment
 from streams.state.changelog import Changelog
 from streams.state.contacts import RedisContactTable, make_contacts
 from streams.state.deliveries import Deliveries
+from tests.bench.stock_faust import stock_app
 
 DAY_NUMBER = 20_000
 
@@ -66,18 +66,7 @@ def _stop(error: BaseException) -> None:
 
 def stock(kafka: str, count_file: Path) -> Any:
     """Count with stock Faust."""
-    app: Any = faust.App(
-        "stock-counting",
-        broker=f"aiokafka://{kafka}",
-        store="memory://",
-        value_serializer="raw",
-        topic_partitions=8,
-        topic_disable_leader=True,
-        web_enabled=False,
-        broker_session_timeout=6,
-        broker_heartbeat_interval=1,
-        stream_wait_empty=False,
-    )
+    app = stock_app("stock-counting", kafka)
     counted = [0]
     events = app.topic("delivery-events", key_type=str, value_type=bytes, value_serializer="raw")
     table = app.Table("counts", default=int, partitions=8).tumbling(timedelta(days=1), key_index=False)
