@@ -34,6 +34,9 @@ class Batch(Protocol):
 
     `start` is the offset that the partition stands at: everything before it has been acknowledged. A batch without
     records says that for a while nothing came.
+
+    `beside` tells of a batch of another topic than the one that the state follows: orders, beside delivery events. Its
+    offsets say nothing of how far that one has been read.
     """
 
     @property
@@ -42,17 +45,23 @@ class Batch(Protocol):
     def start(self) -> int: ...
     @property
     def records(self) -> Sequence[Record]: ...
+    @property
+    def beside(self) -> bool: ...
     def done(self) -> None:
         """Acknowledge the batch: everything that follows from it is safe."""
 
 
 class Outgoing(NamedTuple):
-    """A record to publish. `topic` is its name in the catalogue, without the prefix."""
+    """A record to publish. `topic` is its name in the catalogue, without the prefix.
+
+    Its partition follows from `place`, or from its key where that is None.
+    """
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+    place: bytes | None = None
 
 
 class Publisher(Protocol):
@@ -82,7 +91,8 @@ class Changed(NamedTuple):
 class ContactTable(Protocol):
     """The table of contacts: what the fold keeps, by contact and day of event time, and their latest deliveries.
 
-    A contact is named by tenant, unit separator and contact key.
+    A contact is named by tenant, unit separator and contact key; what the network knows of an address is one too, with
+    `*` in place of the tenant.
     """
 
     async def read(self, batch: Batch, contacts: Sequence[str], failing: Collection[str]) -> Sequence[Known]:
@@ -113,7 +123,7 @@ class Arrivals(Protocol):
         """Give what is complete for who has decided a partition of `delivery-events` up to `offset` (exclusive)."""
 
 
-Metric = Literal["reports", "delivery_events", "rejected", "late_reports", "suppressions"]
+Metric = Literal["reports", "delivery_events", "rejected", "late_reports", "suppressions", "orders"]
 """The closed list of what agents count; `streams.metrics` says what each means."""
 
 

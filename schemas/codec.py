@@ -8,6 +8,7 @@ import orjson
 
 from schemas.decision import SendRequest, to_send_request
 from schemas.delivery import DeliveryEvent
+from schemas.order import Order
 from schemas.rejected import Rejected
 from schemas.report import MAX_REPORT_BYTES, Report, to_report
 from schemas.suppression import Suppression
@@ -21,6 +22,7 @@ _parse_time = lru_cache(maxsize=4096)(parse_time)
 
 _delivery_event = msgspec.json.Decoder(DeliveryEvent)
 _suppression = msgspec.json.Decoder(Suppression)
+_order = msgspec.json.Decoder(Order)
 # msgspec writes the fields of a struct in their order and leaves absent ones out, which orjson can't do for its types.
 _encode = msgspec.json.Encoder().encode
 
@@ -65,6 +67,18 @@ def decode_delivery_event(value: bytes | None) -> tuple[DeliveryEvent, int] | Re
 def decode_suppression(value: bytes | None) -> Suppression | Rejected:
     """Decode the value of a record on `suppressions` (which is null after an erasure: ask before you decode)."""
     return _decode(_suppression, value)
+
+
+def decode_order(value: bytes | None) -> tuple[Order, int] | Rejected:
+    """Decode the value of a record on `bounceline-contact-orders` (null once carried out: ask before you decode).
+
+    Gives the order and its `since` in ms.
+    """
+    order = _decode(_order, value)
+    if isinstance(order, Rejected):
+        return order
+    at = parse_time(order.since)
+    return at if isinstance(at, Rejected) else (order, at)
 
 
 T = TypeVar("T")

@@ -47,10 +47,14 @@ def make_app(settings: Settings) -> faust.App:
     )
 
 
-def bind(app: faust.App, topic: str, name: str, runs: PartitionRuns) -> Any:
-    """Bind an agent, run once per partition, to a topic under an explicit name."""
+def bind(app: faust.App, topic: str, name: str, runs: PartitionRuns, *, beside: bool = False) -> Any:
+    """Bind an agent, run once per partition, to a topic under an explicit name.
+
+    The same runs may be bound to a second topic with as many partitions, `beside` the first: Faust gives partitions of
+    one number to one worker, and their batches are decided one after the other.
+    """
 
     async def run(stream: Any) -> None:
-        await runs.take(batches(stream))
+        await runs.take(batches(stream, beside=beside))
 
     return app.agent(batch_topic(app, topic), name=name)(run)

@@ -31,11 +31,12 @@ def batch_topic(app: faust.App, name: str) -> Any:
 class FaustBatch:
     """One chunk of a partition, as agents see it (`agents.ports.Batch`)."""
 
-    __slots__ = ("_event", "partition", "records", "start")
+    __slots__ = ("_event", "beside", "partition", "records", "start")
 
-    def __init__(self, event: Any) -> None:
+    def __init__(self, event: Any, *, beside: bool = False) -> None:
         """Wrap a Faust event of a batch topic."""
         self._event = event
+        self.beside = beside
         self.partition: int = event.message.partition
         self.records: Sequence[Any] = event.message.value
         self.start: int = self.records[0].offset
@@ -45,7 +46,7 @@ class FaustBatch:
         self._event.ack()
 
 
-async def batches(stream: Any) -> AsyncIterator[FaustBatch]:
+async def batches(stream: Any, *, beside: bool = False) -> AsyncIterator[FaustBatch]:
     """Give the chunks of a Faust stream one after the other; nothing is acknowledged but by `done`."""
     async for event in stream.noack().events():
-        yield FaustBatch(event)
+        yield FaustBatch(event, beside=beside)

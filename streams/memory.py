@@ -23,9 +23,10 @@ class MemoryRecord(NamedTuple):
 class MemoryBatch:
     """Some records, which nobody waits to see acknowledged."""
 
-    def __init__(self, records: Sequence[MemoryRecord]) -> None:
+    def __init__(self, records: Sequence[MemoryRecord], *, beside: bool = False) -> None:
         """Take records of one partition, in order."""
         self.records = records
+        self.beside = beside
         self.partition = records[0].partition
         self.start = records[0].offset
 

@@ -11,6 +11,7 @@ _MEANING: Final[dict[Metric, tuple[str, tuple[str, ...]]]] = {
     "delivery_events": ("Delivery events decided; opens, clicks and deferrals are not among them.", ()),
     "rejected": ("Elements sent to dead-letters, by reason.", ("reason",)),
     "late_reports": ("Delivery events older than the allowed lateness when they came.", ()),
+    "orders": ("Orders about contacts carried out, such as blocks that follow from a check.", ()),
     "suppressions": ("Records written to suppressions, blocks and releases.", ()),
 }
 

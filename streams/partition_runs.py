@@ -28,13 +28,14 @@ class Nothing:
         self.partition = partition
         self.start = start
         self.records: tuple[Record, ...] = ()
+        self.beside = False
 
     def done(self) -> None:
         """Let it go by."""
 
 
 class PartitionRuns:
-    """Runs an agent once for every partition that batches come of."""
+    """Runs an agent once for every partition that batches come of, be it of one topic or of several."""
 
     def __init__(
         self,
@@ -57,16 +58,24 @@ class PartitionRuns:
         self._runs: dict[int, _Run] = {}
         self._crashed = False
 
+    def begin(self, partition: int) -> None:
+        """Begin the run of a partition before its first batch: time goes on where nothing comes at all."""
+        if not self._crashed:
+            self._run_of(partition)
+
+    def _run_of(self, partition: int) -> "_Run":
+        run = self._runs.get(partition)
+        if run is None or run.ended:
+            run = self._runs[partition] = _Run(partition, self._agent, self._crash, self._fenced)
+        return run
+
     async def take(self, batches: AsyncIterable[Batch]) -> None:
         """Hand batches to the runs of their partitions, until there are no more. After a crash none is worked on."""
         try:
             async for batch in batches:
                 if self._crashed:
                     continue
-                run = self._runs.get(batch.partition)
-                if run is None or run.ended:
-                    run = self._runs[batch.partition] = _Run(self._agent, self._crash, self._fenced)
-                run.waiting.put_nowait(batch)
+                self._run_of(batch.partition).waiting.put_nowait(batch)
         finally:
             self._cancel()
 
@@ -83,8 +92,16 @@ class PartitionRuns:
 class _Run:
     """An agent at work on one partition."""
 
-    def __init__(self, agent: Agent, on_crash: Callable[[BaseException], None], fenced: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        partition: int,
+        agent: Agent,
+        on_crash: Callable[[BaseException], None],
+        fenced: Callable[[int], bool],
+    ) -> None:
         self.waiting: asyncio.Queue[Batch] = asyncio.Queue()
+        self._partition = partition
+        self._stands_at = 0  # the end of the last batch that was not of a topic beside
         self._current: Batch | None = None
         self._agent = agent
         self._on_crash = on_crash
@@ -108,9 +125,8 @@ class _Run:
             try:
                 await self._agent(batches)
             except Fenced as error:
-                partition = self._current.partition if self._current else -1
-                ours = self._fenced(partition)
-                _log.warning("fenced", partition=partition, ours=ours, error=str(error))
+                ours = self._fenced(self._partition)
+                _log.warning("fenced", partition=self._partition, ours=ours, error=str(error))
                 if ours:
                     await asyncio.sleep(FENCED_SECONDS)
                 return not ours
@@ -120,13 +136,13 @@ class _Run:
         """Give the batch that was not finished, if there is one, and then what comes."""
         while True:
             if self._current is None:
-                self._current = await self.waiting.get()
+                try:
+                    async with asyncio.timeout(IDLE_SECONDS):
+                        self._current = await self.waiting.get()
+                except TimeoutError:
+                    self._current = Nothing(self._partition, self._stands_at)
             yield self._current
             # The agent asks for the next one: it is done with this.
             last, self._current = self._current, None
-            start = last.records[-1].offset + 1 if last.records else last.start
-            try:
-                async with asyncio.timeout(IDLE_SECONDS):
-                    self._current = await self.waiting.get()
-            except TimeoutError:
-                self._current = Nothing(last.partition, start)
+            if last.records and not last.beside:
+                self._stands_at = last.records[-1].offset + 1

@@ -81,8 +81,9 @@ class KafkaPublisher:
         """
         by_place: dict[tuple[str, int], list[_Record]] = {}
         partitions = {topic: await self._partitions(topic) for topic in {o.topic for o in outgoing}}
-        for topic, key, value, headers in outgoing:
-            number = next(self._keyless) % partitions[topic] if key is None else partition_of(key, partitions[topic])
+        for topic, key, value, headers, place in outgoing:
+            by = key if place is None else place
+            number = next(self._keyless) % partitions[topic] if by is None else partition_of(by, partitions[topic])
             by_place.setdefault((topic, number), []).append((key, value, headers))
         await asyncio.gather(*(self._write(*place, records) for place, records in by_place.items()))
 

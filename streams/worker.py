@@ -13,6 +13,7 @@ from agents.classify.agent import make_classify_agent
 from agents.classify.budget import Budget
 from agents.suppress.agent import make_suppress_agent
 from agents.suppress.identity import contact_keys
+from schemas.order import ORDERS
 from schemas.topics import catalogue
 from streams.app import bind, make_app
 from streams.arrivals import RedisArrivals
@@ -75,7 +76,9 @@ class Worker:
             self._contacts, self._publisher, self._arrivals, contact_key, settings.policy, self._meter
         )
         bind(self._app, self._reports, "classify", PartitionRuns(classify, self._on_crash))
-        bind(self._app, self._events, "suppress", PartitionRuns(suppress, self._on_crash, self._contacts.fenced))
+        self._suppress = PartitionRuns(suppress, self._on_crash, self._contacts.fenced)
+        bind(self._app, self._events, "suppress", self._suppress)
+        bind(self._app, settings.topic(ORDERS), "suppress-orders", self._suppress, beside=True)
         cast("Any", self._app.on_partitions_assigned).connect(self._on_assigned)
         cast("Any", self._app.on_partitions_revoked).connect(self._on_revoked)
 
@@ -143,8 +146,12 @@ class Worker:
                 await self._arrivals.look(consumer.progress(self._reports), consumer.views(self._events))
 
     async def _on_assigned(self, _app: Any, assigned: set[TP], **_: Any) -> None:
-        if not self._stop.is_set():
-            self._contacts.assigned({tp.partition for tp in assigned if tp.topic == self._events})
+        if self._stop.is_set():
+            return
+        partitions = {tp.partition for tp in assigned if tp.topic == self._events}
+        self._contacts.assigned(partitions)
+        for partition in partitions:
+            self._suppress.begin(partition)
 
     async def _on_revoked(self, _app: Any, _revoked: set[TP], **_: Any) -> None:
         # Faust waits for this before it joins the group again, so the next owner comes after it. Every rebalance

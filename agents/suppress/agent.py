@@ -1,15 +1,21 @@
-"""The agent that turns delivery events into suppressions: decode, decide, publish, remember, acknowledge."""
+"""The agent that turns delivery events into suppressions: decode, decide, publish, remember, acknowledge.
 
-from collections.abc import AsyncIterable, Sequence
+Beside them it carries out orders (`schemas.order`): of one partition, events and orders come one after the other.
+"""
+
+from collections.abc import AsyncIterable, Collection, Mapping, Sequence
 
 from agents.dead_letters import dead_letter
-from agents.ports import Agent, Arrivals, Batch, Changed, Complete, ContactTable, Meter, Outgoing, Publisher
+from agents.ports import Agent, Arrivals, Batch, Changed, Complete, ContactTable, Known, Meter, Outgoing, Publisher
 from agents.suppress.cells import changes, to_cells, to_contact, to_deliveries
-from agents.suppress.decision import Decision, Timed, decide
+from agents.suppress.contact import Contact
+from agents.suppress.decision import Decision, Name, Timed, TimedOrder, carry_out, decide
 from agents.suppress.identity import ContactKeys, contact_name
+from agents.suppress.network import learnt, told
 from agents.suppress.watermark import Watermark
-from schemas.codec import decode_delivery_event, encode
+from schemas.codec import decode_delivery_event, decode_order, encode
 from schemas.delivery import origin_of
+from schemas.order import ORDERS
 from schemas.policy import Policy
 from schemas.rejected import Rejected
 from schemas.suppression import suppression_key
@@ -24,36 +30,71 @@ def make_suppress_agent(
     between the two would lose a suppression. The other way round a crash repeats a batch, and the repeat says the same.
     """
 
+    def named(names: Collection[Name]) -> dict[Name, str]:
+        return {name: contact_name(contact_key, *name) for name in names}
+
+    async def decide_events(batch: Batch, watermark: Watermark) -> None:
+        complete = arrivals.complete(batch.partition, batch.start)
+        watermark.advance(complete.until)
+        events, dead = _decode(batch, complete, watermark, meter)
+        names = named(dict.fromkeys((e.tenant, e.recipient) for e, _ in events))
+        failing = {names[e.tenant, e.recipient] for e, _ in events if e.effect == "count"}
+        network = told(events, contact_key, policy)
+        asked = [*names.values(), *network]
+        found = dict(zip(asked, await contacts.read(batch, asked, failing), strict=True))
+        known = {name: to_contact(*found[asked]) for name, asked in names.items()}
+
+        decision = decide(known, events, policy, watermark.newest)
+
+        await out.publish([*dead, *_records(decision)])
+        changed = _changed(decision, names, found, known) | learnt(found, network, watermark.newest, policy)
+        await contacts.write(batch, changed)
+        # What is still to come is up to one lateness older, and joins what began one more before it.
+        await contacts.forget(batch, watermark.newest - 2 * policy.longest_lateness)
+        batch.done()
+        meter.count("delivery_events", len(events))
+        meter.count("suppressions", len(decision.suppressions))
+        meter.count("late_reports", decision.late)
+
+    async def carry_out_orders(batch: Batch) -> None:
+        orders, dead = _decode_orders(batch, meter)
+        names = named(dict.fromkeys((order.tenant, order.recipient) for order, _ in orders))
+        asked = list(names.values())
+        found = dict(zip(asked, await contacts.read(batch, asked, ()), strict=True))
+        known = {name: to_contact(*found[asked]) for name, asked in names.items()}
+
+        decision = carry_out(known, orders, policy)
+
+        await out.publish([*dead, *_records(decision)])
+        await contacts.write(batch, _changed(decision, names, found, known))
+        # What has been carried out is not to be read again, nor to stand there: it names people.
+        await out.publish(_carried_out(batch))
+        batch.done()
+        meter.count("orders", len(orders))
+        meter.count("suppressions", len(decision.suppressions))
+
     async def suppress(batches: AsyncIterable[Batch]) -> None:
         watermark = Watermark()
         async for batch in batches:
-            complete = arrivals.complete(batch.partition, batch.start)
-            watermark.advance(complete.until)
-            events, dead = _decode(batch, complete, watermark, meter)
-            names = {(e.tenant, e.recipient): contact_name(contact_key, e.tenant, e.recipient) for e, _ in events}
-            failing = {names[e.tenant, e.recipient] for e, _ in events if e.effect == "count"}
-            found = dict(zip(names, await contacts.read(batch, list(names.values()), failing), strict=True))
-            known = {name: to_contact(*table_knows) for name, table_knows in found.items()}
-
-            decision = decide(known, events, policy, watermark.newest)
-
-            await out.publish([*dead, *_records(decision)])
-            changed = {
-                names[name]: Changed(
-                    changes(found[name].cells, to_cells(known[name])),
-                    [mark for mark in to_deliveries(known[name]) if mark not in found[name].delivered],
-                )
-                for name in decision.changed
-            }
-            await contacts.write(batch, changed)
-            # What is still to come is up to one lateness older, and joins what began one more before it.
-            await contacts.forget(batch, watermark.newest - 2 * policy.longest_lateness)
-            batch.done()
-            meter.count("delivery_events", len(events))
-            meter.count("suppressions", len(decision.suppressions))
-            meter.count("late_reports", decision.late)
+            if batch.beside:
+                await carry_out_orders(batch)
+            else:
+                await decide_events(batch, watermark)
 
     return suppress
+
+
+def _changed(
+    decision: Decision, names: Mapping[Name, str], found: Mapping[str, Known], known: Mapping[Name, Contact]
+) -> dict[str, Changed]:
+    """Give what is to be remembered of the contacts that a decision has changed."""
+    return {
+        names[name]: Changed(
+            changes(found[names[name]].cells, to_cells(known[name])),
+            [mark for mark in to_deliveries(known[name]) if mark not in found[names[name]].delivered],
+        )
+        for name in decision.changed
+    }
 
 
 def _decode(batch: Batch, complete: Complete, watermark: Watermark, meter: Meter) -> tuple[list[Timed], list[Outgoing]]:
@@ -73,6 +114,28 @@ def _decode(batch: Batch, complete: Complete, watermark: Watermark, meter: Meter
         if decoded[0].effect != "ignore" and not again:
             events.append(decoded)
     return events, dead
+
+
+def _decode_orders(batch: Batch, meter: Meter) -> tuple[list[TimedOrder], list[Outgoing]]:
+    """Decode a batch of orders, and pass over those that have been carried out; a dead letter for what is none."""
+    orders: list[TimedOrder] = []
+    dead: list[Outgoing] = []
+    for record in batch.records:
+        if record.value is None:
+            continue
+        decoded = decode_order(record.value)
+        if isinstance(decoded, Rejected):
+            dead.append(dead_letter(record, decoded, None))
+            meter.count("rejected", label=decoded.reason)
+        else:
+            orders.append(decoded)
+    return orders, dead
+
+
+def _carried_out(batch: Batch) -> list[Outgoing]:
+    """Delete the orders of a batch by their keys; where one has a key of another form, leave it."""
+    keys = {record.key: None for record in batch.records if record.value is not None and record.key}
+    return [Outgoing(ORDERS, key, None, place=key.partition(b"\x1f")[0]) for key in keys]
 
 
 def _records(decision: Decision) -> Sequence[Outgoing]:

@@ -7,7 +7,7 @@ Deliveries of a contact without a soft bounce are in no cell. They are most of a
 and for a short time (`agents.ports.ContactTable`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -17,8 +17,11 @@ from schemas.suppression import Reason
 from schemas.times import DAY
 from schemas.typology import Status
 
-STANDING = -1
-"""The cell that is no day: the reasons as last published."""
+NO_DAY = -1
+"""The cell that is no day."""
+
+STANDING = NO_DAY
+"""Of a contact it holds the reasons as last published."""
 
 Cells = Mapping[int, bytes]
 """Day of event time (days since 1970; `STANDING` for what stands) -> cell as JSON."""
@@ -32,6 +35,7 @@ class _Day(msgspec.Struct, array_like=True):
     unsubscribes: list[AtOnce] = []
     consent: int | None = None
     preblocks: list[Span] = []
+    network: int | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -59,6 +63,7 @@ def to_contact(cells: Cells, delivered: Sequence[Mark] = ()) -> Contact:
         contact.unsubscribes += part.unsubscribes
         contact.consent = part.consent if part.consent is not None else contact.consent
         contact.preblocks += part.preblocks
+        contact.network = part.network if part.network is not None else contact.network
     contact.marks = sorted({*contact.marks, *delivered})
     contact.unsubscribes.sort()
     contact.preblocks.sort()
@@ -74,11 +79,19 @@ def to_cells(contact: Contact) -> dict[int, bytes]:
     def day(at: int) -> _Day:
         number = at // DAY
         if number not in days:
-            days[number] = _Day([], {}, [], None, [])
+            days[number] = _Day([], {}, [], None, [], None)
         return days[number]
 
     for mark in contact.marks if any_failed(contact.marks) else ():
         day(mark[0]).marks.append(mark)
+    _lay_out_blocks(contact, day)
+    cells = {number: _encode(part) for number, part in days.items()}
+    if contact.standing:
+        cells[STANDING] = _encode(contact.standing)
+    return cells
+
+
+def _lay_out_blocks(contact: Contact, day: Callable[[int], _Day]) -> None:
     for status, event in contact.at_once.items():
         day(event[0]).at_once[status] = event
     for event in contact.unsubscribes:
@@ -87,10 +100,8 @@ def to_cells(contact: Contact) -> dict[int, bytes]:
         day(contact.consent).consent = contact.consent
     for span in contact.preblocks:
         day(span[0]).preblocks.append(span)
-    cells = {number: _encode(part) for number, part in days.items()}
-    if contact.standing:
-        cells[STANDING] = _encode(contact.standing)
-    return cells
+    if contact.network is not None:
+        day(contact.network).network = contact.network
 
 
 def to_deliveries(contact: Contact) -> Sequence[Mark]:

@@ -9,15 +9,22 @@ from typing import Final
 from agents.suppress import attempts
 from agents.suppress.attempts import Mark
 from schemas.delivery import DeliveryEvent
+from schemas.order import Order
 from schemas.policy import TenantPolicy
 from schemas.suppression import Reason
 from schemas.typology import SOFT, Status
 
 AtOnce = tuple[int, str, str]
-"""An event that blocks at once: (event time in ms, attempt id, rule). A status counts from its smallest one on."""
+"""An event that blocks at once: (event time in ms, attempt id, rule). A status counts from its smallest one on.
+
+The attempt id is empty where there was no attempt: the check has denied one.
+"""
 
 Span = tuple[int, str, str, int]
 """An unbroken chain of pre-blocks: (time of the first, its attempt id, its rule, time of the last), times in ms."""
+
+TYPO_RULE: Final = "check-typo"
+"""The rule of a Typofix that a check has found: the table of known typos (`agents.gate.typos`)."""
 
 _KIND: Final = {name: kind for kind, name in enumerate(attempts.KINDS)}
 
@@ -30,10 +37,11 @@ class Contact:
     unsubscribes: the unsubscribes that a consent may still leave standing, sorted.
     consent: event time in ms of the latest `resubscribed`, or None.
     preblocks: chains of pre-blocks, oldest first; more than one only while a late one may join them.
+    network: event time in ms of the network's latest hard bounce for which a check has denied a send, or None.
     standing: the reasons as last published, so that a record is written only when they differ.
     """
 
-    __slots__ = ("at_once", "consent", "marks", "preblocks", "standing", "unsubscribes")
+    __slots__ = ("at_once", "consent", "marks", "network", "preblocks", "standing", "unsubscribes")
 
     def __init__(self) -> None:
         """Make a contact of whom nothing is known."""
@@ -42,11 +50,15 @@ class Contact:
         self.unsubscribes: list[AtOnce] = []
         self.consent: int | None = None
         self.preblocks: list[Span] = []
+        self.network: int | None = None
         self.standing: tuple[Reason, ...] = ()
 
     @property
     def newest(self) -> int:
-        """The newest event time still known of this contact, in ms; 0 where nothing is known."""
+        """The newest event time still known of this contact, in ms; 0 where nothing is known.
+
+        Checks are no events: they may come long before the reports of their time are read.
+        """
         newest = self.marks[-1][0] if self.marks else 0
         if self.unsubscribes:
             newest = max(newest, self.unsubscribes[-1][0])
@@ -55,7 +67,7 @@ class Contact:
         if self.preblocks:
             newest = max(newest, self.preblocks[-1][3])
         for event in self.at_once.values():
-            newest = max(newest, event[0])
+            newest = max(newest, event[0] if event[1] else 0)
         return newest
 
     @property
@@ -66,6 +78,7 @@ class Contact:
             or self.unsubscribes
             or self.consent is not None
             or self.preblocks
+            or self.network is not None
             or self.standing
             or attempts.any_failed(self.marks)
         )
@@ -102,6 +115,16 @@ class Contact:
                 changed = False
         return changed
 
+    def obey(self, order: Order, at: int) -> bool:
+        """Carry out an order; `at` is its `since` in ms. Says whether anything changed; a repeat changes nothing."""
+        match order.status:
+            case "Typofix":
+                return self._at_once("Typofix", (at, "", TYPO_RULE))
+            case "Preblock":
+                later = self.network is None or at > self.network
+                self.network = at if later else self.network
+                return later
+
     def _attempt(self, event: DeliveryEvent, at: int, policy: TenantPolicy, watermark: int) -> bool:
         kind = _KIND[event.status if event.status in SOFT else "delivered"]
         if not attempts.add(self.marks, (at, event.attempt_id, kind)):
@@ -125,11 +148,14 @@ class Contact:
                 self.preblocks = _merged([*before, (*found, at)], self._settled(watermark), policy)
                 return self.preblocks != before
             case status:
-                known = self.at_once.get(status)
-                if known is not None and known <= found:
-                    return False
-                self.at_once[status] = found
-                return True
+                return self._at_once(status, found)
+
+    def _at_once(self, status: Status, found: AtOnce) -> bool:
+        known = self.at_once.get(status)
+        if known is not None and known <= found:
+            return False
+        self.at_once[status] = found
+        return True
 
     def _settled(self, watermark: int) -> int:
         """Give the event time that what is still to come is older than by at most the allowed lateness.

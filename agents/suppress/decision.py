@@ -1,4 +1,4 @@
-"""Deciding a batch: delivery events and the contacts they are about in, suppressions and changed contacts out. Pure."""
+"""Deciding a batch: delivery events or orders and their contacts in, suppressions and changed contacts out. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -6,6 +6,7 @@ from typing import NamedTuple
 from agents.suppress.contact import Contact
 from agents.suppress.reasons import reasons, suppression
 from schemas.delivery import DeliveryEvent
+from schemas.order import Order
 from schemas.policy import Policy
 from schemas.suppression import Suppression
 
@@ -14,6 +15,10 @@ Name = tuple[str, str]
 
 Timed = tuple[DeliveryEvent, int]
 """A delivery event with its event time in ms."""
+
+
+TimedOrder = tuple[Order, int]
+"""An order with its `since` in ms."""
 
 
 class Decision(NamedTuple):
@@ -53,6 +58,25 @@ def decide(contacts: Mapping[Name, Contact], events: Sequence[Timed], policy: Po
         else:
             # Nothing new, but a new policy is applied at a contact's next event, whatever that is (SPEC 6).
             touched.setdefault(name, False)
+    return _decision(contacts, touched, causes, policy, late)
+
+
+def carry_out(contacts: Mapping[Name, Contact], orders: Sequence[TimedOrder], policy: Policy) -> Decision:
+    """Take a batch of orders in, in order; arguments are as of `decide`. What was ordered before changes nothing."""
+    touched: dict[Name, bool] = {}
+    causes: dict[Name, str] = {}
+    for order, at in orders:
+        name = (order.tenant, order.recipient)
+        if contacts[name].obey(order, at):
+            touched[name] = True
+            causes[name] = "check"
+    return _decision(contacts, touched, causes, policy, 0)
+
+
+def _decision(
+    contacts: Mapping[Name, Contact], touched: dict[Name, bool], causes: Mapping[Name, str], policy: Policy, late: int
+) -> Decision:
+    """Say what has changed of the contacts that were touched, each with whether its state has to be written."""
     said: list[Suppression] = []
     for name in touched:
         tenant, recipient = name

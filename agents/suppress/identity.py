@@ -27,6 +27,11 @@ def contact_name(contact_key: ContactKeys, tenant: str, recipient: str) -> str:
     return f"{tenant}\x1f{contact_key(recipient)}"
 
 
+def network_name(contact_key: str) -> str:
+    """Name what the network knows of an address: no tenant may be called `*`."""
+    return f"*\x1f{contact_key}"
+
+
 def suppression_id(tenant: str, recipient: str, action: str, statuses: Iterable[str], since: str) -> str:
     """Give SHA-256 (hex) over the parts in order, each ended by a unit separator; statuses by strength (SPEC 6)."""
     parts = (tenant, recipient, action, *statuses, since)

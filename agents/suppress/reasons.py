@@ -14,6 +14,9 @@ from schemas.typology import STRENGTH, TYPOLOGY, Status
 SOFT_BOUNCE_RULE = "soft-bounce-limit"
 """The rule of a soft-bounce reason: `limit` failed attempts in a row."""
 
+NETWORK_RULE = "check-network"
+"""The rule of a Preblock that a check has found: a hard bounce of other tenants (`agents.gate.preblock`)."""
+
 Reasons = tuple[Reason, ...]
 
 
@@ -24,16 +27,29 @@ def reasons(contact: Contact, policy: TenantPolicy) -> Reasons:
     at_once = dict(contact.at_once)
     if unsubscribe := contact.standing_unsubscribe():
         at_once["User"] = unsubscribe
-    found = [_reason(status, since, rule, (attempt_id,)) for status, (since, attempt_id, rule) in at_once.items()]
+    found = [
+        _reason(status, since, rule, (attempt_id,) if attempt_id else ())
+        for status, (since, attempt_id, rule) in at_once.items()
+    ]
     if run := attempts.decide(contact.marks, policy.soft_bounce):
         last = run[-1]
         status: Status = KINDS[last.kind]  # type: ignore[assignment]  # a failed attempt's kind is a soft status
         evidence = tuple(attempt.attempt_id for attempt in run)
         found.append(_reason(status, last.at, SOFT_BOUNCE_RULE, evidence, failures=len(run)))
-    if contact.preblocks:
-        since, attempt_id, rule, latest = contact.preblocks[-1]
-        found.append(_reason("Preblock", since, rule, (attempt_id,), expires_at=latest + policy.preblock.window))
+    if preblock := _preblock(contact, policy.preblock.window):
+        found.append(preblock)
     return tuple(sorted(found, key=lambda reason: STRENGTH[reason.status]))
+
+
+def _preblock(contact: Contact, window: int) -> Reason | None:
+    """Give the pre-block that lasts longer: that of the provider's events, or the network's."""
+    latest = contact.preblocks[-1][3] if contact.preblocks else -1
+    if contact.network is not None and contact.network > latest:
+        return _reason("Preblock", contact.network, NETWORK_RULE, (), expires_at=contact.network + window)
+    if not contact.preblocks:
+        return None
+    since, attempt_id, rule, _ = contact.preblocks[-1]
+    return _reason("Preblock", since, rule, (attempt_id,), expires_at=latest + window)
 
 
 def _reason(

@@ -1,7 +1,7 @@
 """The table of contacts: a Faust windowed table in Redis, read and written a batch at a time."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -63,6 +63,7 @@ class RedisContactTable:
         self._on_crash = on_crash
         self._hours: dict[int, dict[int, int]] = {}  # partition -> hour of event time -> offset of its first note
         self._forgotten: dict[int, int] = {}  # partition -> event time in ms that notes are not older than
+        self._reached: dict[int, int] = {}  # partition -> end of the last batch of the source that was decided
         self._locks: dict[int, asyncio.Lock] = {}
         self._taking: dict[int, asyncio.Task[None]] = {}
 
@@ -70,16 +71,17 @@ class RedisContactTable:
 
     async def read(self, batch: Batch, contacts: Sequence[str], failing: Collection[str]) -> Sequence[Known]:
         """Give what is known of each contact, in one round trip."""
-        if not contacts:
-            return []
         partition = batch.partition
+        if not contacts and (batch.records or partition not in self._taking or not self._is_whole(partition)):
+            return []
+        # Nor is Redis believed where nothing comes: others read what we left there, and must not miss anything.
         while True:
-            await self._take(partition, batch.start)
+            await self._take(partition, partial(self._stands_at, batch))
             read = partial(self._partitions.read, partition, contacts, failing, list(self._hours[partition]))
             try:
                 found = await patiently(read)
             except StateLost:
-                await self._restore(partition, batch.start)
+                await self._restore(partition, await self._stands_at(batch))
             else:
                 return [Known(windows, to_marks(notes)) for windows, notes in found]
 
@@ -92,21 +94,26 @@ class RedisContactTable:
             del notes[hour]
         if not cells and not notes:
             return
+        start, end = batch.start, batch.records[-1].offset + 1
+        if batch.beside and (owned := self._partitions.owned(batch.partition)):
+            start = end = owned.source
         new = [hour for hour in notes if hour not in self._hours[batch.partition]]
         if new:
-            cells[HOURS] = dict.fromkeys(new, b"%d" % batch.start)
-        end = batch.records[-1].offset + 1
+            cells[HOURS] = dict.fromkeys(new, b"%d" % start)
         await self._write(batch, Write(cells, None, end, notes))
-        self._hours[batch.partition].update((hour, batch.start) for hour in new)
+        self._hours[batch.partition].update((hour, start) for hour in new)
 
     async def forget(self, batch: Batch, before: int) -> None:
         """Drop the hours that ended by then."""
         partition = batch.partition
+        if batch.records:
+            self._reached[partition] = batch.records[-1].offset + 1
         self._forgotten[partition] = max(before, self._forgotten.get(partition, 0))
         if not self._is_whole(partition):
             return
         dropped = over(self._hours[partition], before)
         if dropped:
+            # A source offset smaller than Redis has it is not taken.
             await self._write(batch, Write({HOURS: dict.fromkeys(dropped)}, None, batch.start, dropped=dropped))
             for hour in dropped:
                 del self._hours[partition][hour]
@@ -120,7 +127,7 @@ class RedisContactTable:
                 return await patiently(partial(self._partitions.write, partition, write))
             except StateLost:
                 # What we meant to write of the windows is in the changelog, and so restored.
-                await self._restore(partition, batch.start)
+                await self._restore(partition, await self._stands_at(batch))
                 write = write._replace(changes={}, offset=None)
 
     # -- whose a partition is -----------------------------------------------------------------------------------
@@ -153,9 +160,10 @@ class RedisContactTable:
     async def _prepare(self, partition: int) -> None:
         ours = asyncio.current_task()
         while self._taking.get(partition) is ours and not self._is_whole(partition):
-            source = await patiently(lambda: committed(self._settings, EVENTS, partition))
             try:
-                await self._take(partition, source, lambda: self._taking.get(partition) is ours)
+                await self._take(
+                    partition, partial(self._committed, partition), lambda: self._taking.get(partition) is ours
+                )
             except Fenced:  # by a worker that is slower to let go, or it is not ours any more
                 if self._taking.get(partition) is ours:
                     await asyncio.sleep(FENCED_SECONDS)
@@ -167,11 +175,22 @@ class RedisContactTable:
     def _is_whole(self, partition: int) -> bool:
         return self._partitions.owned(partition) is not None and partition in self._hours
 
-    async def _take(self, partition: int, source: int, wanted: Callable[[], bool] = lambda: True) -> None:
+    async def _committed(self, partition: int) -> int:
+        return await patiently(partial(committed, self._settings, EVENTS, partition))
+
+    async def _stands_at(self, batch: Batch) -> int:
+        """Give the offset of the source up to which (exclusive) batches have been decided, as one comes."""
+        if batch.records and not batch.beside:
+            return batch.start
+        return max(self._reached.get(batch.partition, 0), await self._committed(batch.partition))
+
+    async def _take(
+        self, partition: int, source: Callable[[], Awaitable[int]], wanted: Callable[[], bool] = lambda: True
+    ) -> None:
         if not self._is_whole(partition):
             async with self._locks.setdefault(partition, asyncio.Lock()):
                 if not self._is_whole(partition):
-                    await self._restore(partition, source, wanted)
+                    await self._restore(partition, await source(), wanted)
 
     async def _restore(self, partition: int, source: int, wanted: Callable[[], bool] = lambda: True) -> None:
         self._hours.pop(partition, None)

@@ -1,0 +1,38 @@
+"""Orders to the owner of a contact's partition, on `bounceline-contact-orders`: what is to be done about one contact.
+
+Whoever does not own the partition can't change the contact; so it says what is to be done, where the owner reads it
+between batches of delivery events. An order may come twice and late, and must mean the same then.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+ORDERS: Final = "bounceline-contact-orders"
+"""Name of the topic in the catalogue."""
+
+
+class Denial(msgspec.Struct, frozen=True, tag_field="kind", tag="denial"):
+    """A check has denied a send for a typo or for the network: the contact is blocked for that (SPEC 8).
+
+    `recipient` is canonical. `since`, RFC 3339, is the time of the check for Typofix, and for Preblock that of the
+    network's latest hard bounce.
+    """
+
+    tenant: str
+    recipient: str
+    status: Literal["Typofix", "Preblock"]
+    since: str
+
+
+Order = Denial
+"""What stands on the topic, told apart by `kind`. A further kind makes this a union: `Denial | Other`."""
+
+
+def order_key(contact_key: str, order_id: str) -> bytes:
+    """Give the record key of an order: contact key, unit separator, order id.
+
+    The topic is compacted, so two orders about one contact need two keys, or the first may be gone before it is read.
+    An order that has been carried out is deleted by its key.
+    """
+    return f"{contact_key}\x1f{order_id}".encode()
