@@ -123,7 +123,7 @@ class Arrivals(Protocol):
         """Give what is complete for who has decided a partition of `delivery-events` up to `offset` (exclusive)."""
 
 
-Metric = Literal["reports", "delivery_events", "rejected", "late_reports", "suppressions", "orders"]
+Metric = Literal["reports", "delivery_events", "rejected", "late_reports", "suppressions", "orders", "checks"]
 """The closed list of what agents count; `streams.metrics` says what each means."""
 
 

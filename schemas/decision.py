@@ -13,6 +13,9 @@ from schemas.typology import Status
 MAX_RECIPIENTS: Final = 10_000
 """Recipients of one request (SPEC 8)."""
 
+NOT_READY: Final[tuple[Literal["not-ready"], str]] = ("not-ready", "the state is being restored, ask again in a moment")
+"""Error and detail of an answer that can't be given: nobody is let through unasked."""
+
 Purpose = Literal["marketing", "transactional"]
 """What the mail is for: an unsubscribe holds for marketing alone."""
 
@@ -54,10 +57,10 @@ class SendDecision(msgspec.Struct, frozen=True):
 
 
 class SendError(msgspec.Struct, frozen=True):
-    """The answer to a request that can't be read: why, in the words of its dead letter."""
+    """The answer to a request that can't be read: why, in the words of its dead letter; or to one too early."""
 
     request_id: str | UnsetType
-    error: Why
+    error: Why | Literal["not-ready"]
     detail: str
 
 

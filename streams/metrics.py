@@ -12,6 +12,7 @@ _MEANING: Final[dict[Metric, tuple[str, tuple[str, ...]]]] = {
     "rejected": ("Elements sent to dead-letters, by reason.", ("reason",)),
     "late_reports": ("Delivery events older than the allowed lateness when they came.", ()),
     "orders": ("Orders about contacts carried out, such as blocks that follow from a check.", ()),
+    "checks": ("Recipients asked about before a send.", ()),
     "suppressions": ("Records written to suppressions, blocks and releases.", ()),
 }
 

@@ -14,6 +14,7 @@ from agents.classify.table import RuleTable
 from schemas.policy import Policy, PolicyInvalid, parse_policy
 from schemas.times import parse_duration
 from streams.redis_url import check_url
+from streams.tokens import Tokens, TokensInvalid, parse_tokens
 
 DEV_SECRET = b"bounceline-development-only"
 """The contact secret of `dev`, `demo` and `replay`: fixed, so that their contact keys can be compared."""
@@ -27,6 +28,7 @@ KNOWN = (
     "BOUNCELINE_RULES",
     "BOUNCELINE_TOKENS",
     "BOUNCELINE_WEBHOOKS",
+    "BOUNCELINE_TOKEN",  # what `bounceline check` shows a worker
     "BOUNCELINE_SESSION_TIMEOUT",
     "BOUNCELINE_LOG_LEVEL",
 )
@@ -62,6 +64,7 @@ class Settings:
     session_timeout_seconds: float
     log_level: str
     webhooks: str | None = None
+    tokens: Tokens | None = field(default=None, repr=False)
 
     def topic(self, name: str) -> str:
         """Give a topic's name on the broker."""
@@ -120,6 +123,7 @@ def from_environment(environ: Mapping[str, str], default_secret: bytes | None = 
         session_timeout_seconds=session_timeout,
         log_level=log_level.upper(),
         webhooks=environ.get("BOUNCELINE_WEBHOOKS") or None,
+        tokens=read_tokens(environ.get("BOUNCELINE_TOKENS") or None),
     )
 
 
@@ -151,6 +155,16 @@ def read_rules(path: str | None) -> RuleTable | None:
         return own_rules(_text_of("the rule file", path))
     except RulesInvalid as error:
         raise SettingsInvalid(f"{path}: {error}; to see all of it: bounceline rules test {path}") from error
+
+
+def read_tokens(path: str | None) -> Tokens | None:
+    """Read the tokens of the HTTP API; None where `path` is None. Raises SettingsInvalid, naming the file."""
+    if path is None:
+        return None
+    try:
+        return parse_tokens(_text_of("the tokens file", path))
+    except TokensInvalid as error:
+        raise SettingsInvalid(f"{path}: {error}") from error
 
 
 def _text_of(what: str, path: str) -> str:

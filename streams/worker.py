@@ -11,6 +11,8 @@ from redis.exceptions import RedisError
 
 from agents.classify.agent import make_classify_agent
 from agents.classify.budget import Budget
+from agents.gate.agent import make_check_agent
+from agents.gate.desk import make_desk
 from agents.suppress.agent import make_suppress_agent
 from agents.suppress.identity import contact_keys
 from schemas.order import ORDERS
@@ -26,8 +28,10 @@ from streams.state.changelog import Changelog
 from streams.state.clients import async_client
 from streams.state.contacts import RedisContactTable, make_contacts
 from streams.state.deliveries import Deliveries
+from streams.state.reader import ContactReader
 from streams.topics import ensure_topics
 from streams.transport import Consumer
+from streams.web.gate import Gate
 from streams.web.server import Web
 from streams.web.webhooks.configuration import load
 from streams.web.webhooks.routes import Webhooks
@@ -38,6 +42,9 @@ STOP_SECONDS: Final = 20.0
 WATCH_SECONDS: Final = 0.5
 
 ARRIVALS_SECONDS: Final = 0.5
+
+ASKED_SECONDS: Final = 30.0
+"""How long a request on the topic waits for state that is being restored, before its answer is `not-ready`."""
 
 _log = structlog.get_logger()
 
@@ -61,13 +68,21 @@ class Worker:
         webhooks = Webhooks(
             load(settings.webhooks) if settings.webhooks else None, settings, self._publisher, self._meter
         )
-        self._web = Web(self._meter, self.is_ready, http_port, webhooks)
 
         contact_key = contact_keys(settings.contact_secret)
         store = make_contacts(self._app, settings.redis, catalogue()["delivery-events"].partitions).table.data
         deliveries = Deliveries(settings, store.partitions, contact_key)
         changelog = Changelog(settings, store, self._publisher, deliveries.renote)
         self._contacts = RedisContactTable(settings, store.partitions, changelog, self._on_crash)
+        count = catalogue()["delivery-events"].partitions
+        reader = ContactReader(store.partitions, contact_key, count)
+        desk = make_desk(reader, self._publisher, contact_key, settings.policy)
+        patient = ContactReader(store.partitions, contact_key, count, ASKED_SECONDS)
+        patient_desk = make_desk(patient, self._publisher, contact_key, settings.policy)
+        check = make_check_agent(patient_desk, self._publisher, self._meter)
+        bind(self._app, settings.topic("send-requests"), "check", PartitionRuns(check, self._on_crash))
+        gate = Gate(desk, reader, settings.tokens, settings.policy, self._meter)
+        self._web = Web(self._meter, self.is_ready, http_port, webhooks, gate.routes())
         self._redis = async_client(settings.redis)
         self._arrivals = RedisArrivals(self._redis, f"{settings.group}:arrivals", catalogue()["esp-reports"].partitions)
         budget = Budget(settings.policy)

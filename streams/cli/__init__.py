@@ -14,7 +14,7 @@ except ForeignPackage as error:
 
 from cyclopts import App, CycloptsError
 
-from streams.cli import dead_letters, files, rules, running
+from streams.cli import asking, dead_letters, files, rules, running
 from streams.errors import Failed
 from streams.settings import SettingsInvalid
 
@@ -30,6 +30,7 @@ app.command(running.worker)
 app.command(running.topics)
 app.command(files.classify)
 app.command(files.replay)
+app.command(asking.check)
 app.command(rules.app)
 app.command(dead_letters.app)
 

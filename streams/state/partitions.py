@@ -127,6 +127,16 @@ class RedisPartitions:
             for key, flat in zip(keys, found, strict=True)
         ]
 
+    async def peek(self, partition: int, keys: Sequence[str]) -> list[dict[int, bytes]] | None:
+        """Give the windows of every key, whoever owns the partition; None while it is not whole in Redis."""
+        none = scripts.packed_names([])
+        bookkeeping, found, _ = await self._read(
+            keys=[self.meta(partition)], args=[scripts.packed_names(keys), none, none]
+        )
+        if _whole(bookkeeping) is None:
+            return None
+        return [{int(flat[place]): flat[place + 1] for place in range(0, len(flat), 2)} for flat in found]
+
     def _check(self, partition: int, bookkeeping: Sequence[bytes | None], ours: Owned) -> None:
         there = _whole(bookkeeping)
         if bookkeeping[0] is not None and int(bookkeeping[0]) > ours.fence:

@@ -1,7 +1,7 @@
-"""Health, metrics and webhooks over HTTP, on loopback."""
+"""Health, metrics, webhooks and the API over HTTP, on loopback."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -25,13 +25,19 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 class Web:
-    """The worker's HTTP server: `/healthz` (alive), `/readyz` (takes work), `/metrics` (Prometheus), `/webhooks/`."""
+    """The worker's HTTP server: `/healthz` (alive), `/readyz` (takes work), `/metrics`, `/webhooks/`, and routes."""
 
     def __init__(
-        self, meter: PrometheusMeter, is_ready: Callable[[], bool], port: int | None, webhooks: Webhooks
+        self,
+        meter: PrometheusMeter,
+        is_ready: Callable[[], bool],
+        port: int | None,
+        webhooks: Webhooks,
+        routes: Sequence[web.RouteDef],
     ) -> None:
-        """Take what to show and what takes posts; `port` None serves nothing."""
+        """Take what to show, what takes posts, and what else to serve; `port` None serves nothing."""
         self._webhooks = webhooks
+        self._routes = routes
         self._meter = meter
         self._is_ready = is_ready
         self._port = port
@@ -48,6 +54,7 @@ class Web:
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics),
                 *self._webhooks.routes(),
+                *self._routes,
             ]
         )
         # A compressed body stays as it is: inflated, it could be any size.

@@ -1,0 +1,47 @@
+"""Answering who may be mailed: look up, decide, and tell the owners of contacts what follows from a denial (SPEC 8)."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import sha256
+from typing import Protocol
+
+from agents.gate.check import Block, Known, check, contacts_of
+from agents.ports import Outgoing, Publisher
+from agents.suppress.identity import ContactKeys
+from schemas.codec import encode
+from schemas.decision import SendDecision, SendRequest
+from schemas.order import ORDERS, Denial, order_key
+from schemas.policy import Policy
+from schemas.times import format_time
+
+
+class Lookup(Protocol):
+    """Knows what stands about contacts, whoever owns their partitions."""
+
+    async def known(self, tenant: str, recipients: Sequence[str]) -> Mapping[str, Known] | None:
+        """Give what is known of canonical recipients; None while the state of one of them is not whole."""
+
+
+Desk = Callable[[SendRequest, int], Awaitable[SendDecision | None]]
+"""Answers a request of a time, in ms; None while the state is not whole, so that nothing can be said."""
+
+
+def make_desk(lookup: Lookup, out: Publisher, contact_key: ContactKeys, policy: Policy) -> Desk:
+    """Build what answers requests, over HTTP and on the topic alike."""
+
+    def ordered(tenant: str, block: Block) -> Outgoing:
+        denial = Denial(tenant, block.recipient, block.status, format_time(block.at))
+        key = contact_key(block.recipient)
+        # The same denial has the same id: of copies one is enough.
+        order_id = sha256(f"{tenant}\x1f{denial.status}\x1f{denial.since}".encode()).hexdigest()
+        return Outgoing(ORDERS, order_key(key, order_id), encode(denial), place=key.encode())
+
+    async def answer(request: SendRequest, now: int) -> SendDecision | None:
+        known = await lookup.known(request.tenant, contacts_of(request))
+        if known is None:
+            return None
+        checked = check(request, known, policy, now)
+        if checked.blocks:
+            await out.publish([ordered(request.tenant, block) for block in checked.blocks])
+        return checked.decision
+
+    return answer

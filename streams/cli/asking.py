@@ -1,0 +1,83 @@
+"""Commands that ask a worker over HTTP."""
+
+import http.client
+import json as json_
+import urllib.error
+import urllib.request
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from streams.errors import Failed
+
+SECONDS = 30.0
+"""How long a worker may take to answer."""
+
+
+def check(
+    tenant: str,
+    recipient: list[str],
+    /,
+    *,
+    purpose: Literal["marketing", "transactional"] = "marketing",
+    url: str = "http://127.0.0.1:8080",
+    token: Annotated[str | None, Parameter(env_var="BOUNCELINE_TOKEN")] = None,
+    json: bool = False,
+) -> None:
+    """Ask a worker whether addresses may be mailed. A denial for a typo or the network is written down, as over HTTP.
+
+    Parameters
+    ----------
+    tenant
+        On whose behalf the mail would go.
+    recipient
+        The addresses.
+    purpose
+        What the mail is for; an unsubscribe does not hold back transactional mail.
+    url
+        Where a worker serves HTTP; `bounceline dev` shows it.
+    token
+        Token of the tenant, where the worker asks for one.
+    json
+        Show the answer as one JSON object.
+
+    """
+    asked = {"tenant": tenant, "recipients": recipient, "purpose": purpose}
+    body = _post(f"{url.rstrip('/')}/v1/check", asked, token)
+    answer = json_.loads(body)
+    if json:
+        print(body.decode())
+        return
+    for result in answer["results"]:
+        print(_line(result))
+
+
+def _line(result: dict[str, Any]) -> str:
+    meant = f", perhaps {result['suggestion']} was meant" if "suggestion" in result else ""
+    if result["send"]:
+        return f"send         {result['recipient']}{meant}"
+    since = f" since {result['since']}" if result["since"] else ""
+    until = f" until {result['expires_at']}" if result["expires_at"] else ""
+    return f"do not send  {result['recipient']}: {result['status']}{since}{until}{meant}"
+
+
+def _post(url: str, value: object, token: str | None) -> bytes:
+    if not url.startswith(("http://", "https://")):
+        raise Failed(f"{url} is no http:// or https:// address")
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(url, json_.dumps(value).encode(), headers)  # noqa: S310 - looked at above
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS) as response:  # noqa: S310 - as above
+            return bytes(response.read())
+    except urllib.error.HTTPError as error:
+        raise Failed(f"the worker refuses: {_detail(error.read()) or error}") from None
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
+        reason = getattr(error, "reason", error)
+        raise Failed(f"no worker answers at {url} ({reason}); --url says where one is") from None
+
+
+def _detail(body: bytes) -> str:
+    try:
+        return str(json_.loads(body)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return ""

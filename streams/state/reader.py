@@ -1,0 +1,89 @@
+"""Reading contacts of any partition, from any worker: unfenced, for answers that write nothing.
+
+A partition counts only while its bookkeeping is whole: of a Redis that was flushed nothing is believed.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from agents.gate.check import Known
+from agents.gate.preblock import to_bounces
+from agents.suppress.cells import NO_DAY, Cells, to_contact
+from agents.suppress.contact import Contact
+from agents.suppress.identity import ContactKeys, contact_name, network_name
+from streams.patience import passes
+from streams.publisher import partition_of
+from streams.state.partitions import RedisPartitions
+
+KEYS_PER_CALL: Final = 2_000
+"""Redis does nothing else meanwhile: some 2 ms."""
+
+PAUSE_SECONDS: Final = 0.2
+
+
+class ContactReader:
+    """Gives what is known of contacts (`agents.gate.desk.Lookup`)."""
+
+    def __init__(
+        self, partitions: RedisPartitions, contact_key: ContactKeys, count: int, wait_seconds: float = 0
+    ) -> None:
+        """Take the partitions, how contacts are named, how many partitions there are, and how long to wait for one."""
+        self._partitions = partitions
+        self._contact_key = contact_key
+        self._count = count
+        self._wait_seconds = wait_seconds
+
+    async def known(self, tenant: str, recipients: Sequence[str]) -> Mapping[str, Known] | None:
+        """Give what is known of canonical recipients; None while the state of one of them is not whole."""
+        keys = [self._contact_key(recipient) for recipient in recipients]
+        names = [name for key in keys for name in (f"{tenant}\x1f{key}", network_name(key))]
+        found = await self._whole(names)
+        if found is None:
+            return None
+        known = {}
+        for place, recipient in enumerate(recipients):
+            contact, network = found[2 * place], found[2 * place + 1]
+            if contact or network:
+                bounces = to_bounces(network.get(NO_DAY))
+                known[recipient] = Known(to_contact(contact).standing, bounces)
+        return known
+
+    async def contact(self, tenant: str, recipient: str) -> Contact | None:
+        """Give the state of one contact, but for the latest deliveries; None while it is not whole."""
+        found = await self._whole([contact_name(self._contact_key, tenant, recipient)])
+        return None if found is None else to_contact(found[0])
+
+    async def _whole(self, names: Sequence[str]) -> list[Cells] | None:
+        """Give the cells of table keys, in the order asked; waits a while for partitions that are not whole."""
+        waited = 0.0
+        while True:
+            try:
+                found = await self._cells(names)
+            except RedisError as error:
+                if not passes(error):
+                    raise
+                found = None
+            if found is not None or waited >= self._wait_seconds:
+                return found
+            await asyncio.sleep(PAUSE_SECONDS)
+            waited += PAUSE_SECONDS
+
+    async def _cells(self, names: Sequence[str]) -> list[Cells] | None:
+        by_partition: dict[int, list[str]] = {}
+        for name in names:
+            by_partition.setdefault(partition_of(name.split("\x1f")[1].encode(), self._count), []).append(name)
+        calls = [
+            (partition, own[start : start + KEYS_PER_CALL])
+            for partition, own in by_partition.items()
+            for start in range(0, len(own), KEYS_PER_CALL)
+        ]
+        answers = await asyncio.gather(*(self._partitions.peek(*call) for call in calls))
+        cells: dict[str, Cells] = {}
+        for (_, own), answer in zip(calls, answers, strict=True):
+            if answer is None:
+                return None
+            cells.update(zip(own, answer, strict=True))
+        return [cells[name] for name in names]

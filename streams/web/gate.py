@@ -1,0 +1,135 @@
+"""`POST /v1/check` and `GET /v1/contacts/{tenant}/{recipient}` (SPEC 8), and what describes them."""
+
+import time
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from agents.classify.address import canonical_recipient
+from agents.gate.desk import Desk
+from agents.ports import Meter
+from agents.suppress.attempts import KINDS, attempts
+from agents.suppress.contact import Contact
+from schemas.codec import decode_send_request, encode
+from schemas.decision import NOT_READY
+from schemas.policy import Policy
+from schemas.rejected import Rejected
+from schemas.report import check_tenant
+from schemas.times import format_time
+from streams.state.reader import ContactReader
+from streams.tokens import Tokens
+
+MAX_BODY_BYTES: Final = 4_194_304
+"""Ten thousand recipients of 400 bytes: what `send-requests` takes too."""
+
+_STATUS: Final = {"who": 401, "no": 403}
+_DETAIL: Final = {
+    "who": "send a token of this tenant as Authorization: Bearer",
+    "no": "this token is another tenant's",
+}
+
+
+class Gate:
+    """Answers over HTTP who may be mailed, and what is known of a contact."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        reader: ContactReader,
+        tokens: Tokens | None,
+        policy: Policy,
+        meter: Meter,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        """Take what answers and what reads; without tokens everybody may ask: for loopback alone."""
+        self._desk = desk
+        self._reader = reader
+        self._tokens = tokens
+        self._policy = policy
+        self._meter = meter
+        self._clock = clock
+        self._document = files("streams.web").joinpath("openapi.json").read_bytes()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Give what is to be served."""
+        return [
+            web.post("/v1/check", self._check),
+            web.get("/v1/contacts/{tenant}/{recipient:.+}", self._contact),
+            web.get("/v1/openapi.json", self._openapi),
+        ]
+
+    async def _check(self, request: web.Request) -> web.Response:
+        body = await _body(request)
+        if body is None:
+            return _error(413, "too-large", f"a request may have {MAX_BODY_BYTES} bytes")
+        asked = decode_send_request(body)
+        if isinstance(asked, Rejected):
+            # Before the tenant is known nobody can be told from somebody: only that a token is good for anything.
+            return self._refused(request, "") or _error(400, *asked)
+        if refused := self._refused(request, asked.tenant):
+            return refused
+        decision = await self._desk(asked, self._clock())
+        if decision is None:
+            return _error(503, *NOT_READY)
+        self._meter.count("checks", len(decision.results))
+        return _json(encode(decision))
+
+    async def _contact(self, request: web.Request) -> web.Response:
+        tenant = request.match_info["tenant"]
+        if refused := self._refused(request, tenant):
+            return refused
+        if isinstance(bad := check_tenant(tenant), Rejected):
+            return _error(400, *bad)
+        recipient = canonical_recipient(request.match_info["recipient"])
+        if isinstance(recipient, Rejected):
+            return _error(400, *recipient)
+        contact = await self._reader.contact(tenant, recipient)
+        if contact is None:
+            return _error(503, *NOT_READY)
+        return _json(msgspec.json.encode(self._state(tenant, recipient, contact)))
+
+    def _state(self, tenant: str, recipient: str, contact: Contact) -> dict[str, Any]:
+        rule = self._policy.of(tenant).soft_bounce
+        run: list[dict[str, str]] = []
+        for attempt in attempts(contact.marks, rule):
+            failed = {"attempt_id": attempt.attempt_id, "status": KINDS[attempt.kind], "at": format_time(attempt.at)}
+            run = [*run, failed] if attempt.failed else []
+        return {
+            "tenant": tenant,
+            "recipient": recipient,
+            "reasons": contact.standing,
+            "run": {"failures": len(run), "limit": rule.limit, "attempts": run},
+            "policy": self._policy.hash_of(tenant),
+        }
+
+    async def _openapi(self, _request: web.Request) -> web.Response:
+        return _json(self._document)
+
+    def _refused(self, request: web.Request, tenant: str) -> web.Response | None:
+        """Refuse who may not ask about a tenant; about none, who has no token at all."""
+        verdict = self._tokens.verdict(request.headers.get("Authorization"), tenant) if self._tokens else "yes"
+        if verdict == "yes" or (verdict == "no" and not tenant):
+            return None
+        return _error(_STATUS[verdict], "unauthorized" if verdict == "who" else "forbidden", _DETAIL[verdict])
+
+
+async def _body(request: web.Request) -> bytes | None:
+    """Read a body; None where it is too large."""
+    found = bytearray()
+    async for chunk in request.content.iter_any():
+        found += chunk
+        if len(found) > MAX_BODY_BYTES:
+            return None
+    return bytes(found)
+
+
+def _json(body: bytes, status: int = 200) -> web.Response:
+    headers = {"WWW-Authenticate": "Bearer"} if status == _STATUS["who"] else None
+    return web.Response(body=body, status=status, content_type="application/json", headers=headers)
+
+
+def _error(status: int, error: str, detail: str) -> web.Response:
+    return _json(msgspec.json.encode({"error": error, "detail": detail}), status)
