@@ -47,18 +47,22 @@ def test_a_worker_needs_no_more_than_the_contact_secret(environ):
 def test_everything_can_be_set(tmp_path):
     policy = tmp_path / "policy.toml"
     policy.write_text("soft_bounce.limit = 3")
+    tokens = tmp_path / "tokens.toml"
+    tokens.write_text('acme = "a long random text"')
     environ = {
         "BOUNCELINE_KAFKA": "kafka-1:9092,kafka-2:9092",
         "BOUNCELINE_REDIS": "rediss://:password@redis:6380/1",
         "BOUNCELINE_POLICY": str(policy),
         "BOUNCELINE_SESSION_TIMEOUT": "4500ms",
         "BOUNCELINE_LOG_LEVEL": "Warning",
-        "BOUNCELINE_TOKENS": "tokens",
+        "BOUNCELINE_TOKENS": str(tokens),
     }
     found = from_environment(SECRET | environ)
     assert (found.kafka, found.redis) == (environ["BOUNCELINE_KAFKA"], environ["BOUNCELINE_REDIS"])
     assert found.policy.of("acme").soft_bounce.limit == 3
     assert (found.session_timeout_seconds, found.log_level) == (4.5, "WARNING")
+    assert found.tokens
+    assert found.tokens.verdict("Bearer a long random text", "acme") == "yes"
 
 
 def test_the_prefix_stands_literally_before_topics_and_group():
