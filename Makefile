@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-kafka test-storm bench bench-webhooks check lint types audit lock clean
+.PHONY: help setup demo test test-pure test-kafka test-storm bench bench-webhooks fuzz contracts check lint types audit lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,13 @@ test-storm: $(STAMP) ## Throw 10,000 requests by chance at the webhooks
 bench: $(STAMP) ## Measure speed and cost, beside stock Faust, as JSON
 	$(BIN)/python -m tests.bench.throughput
 	$(BIN)/python -m tests.bench.state
+	$(BIN)/python -m tests.bench.providers
+
+fuzz: $(STAMP) ## Try a million spoilt payloads on the parsers, for 15 min at most, as JSON
+	$(BIN)/python -m tests.fuzz.parsers --count 1000000 --seconds 900
+
+contracts: $(STAMP) ## Write schemas/json and schemas/asyncapi.yaml anew from the types
+	$(BIN)/python -m streams.contracts
 
 bench-webhooks: $(STAMP) ## Measure how many webhooks a second one worker accepts, as JSON
 	$(BIN)/python -m tests.bench.webhooks

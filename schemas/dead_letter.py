@@ -1,9 +1,28 @@
 """The dead letter: a rejected record with its original bytes, its coordinates and the reason (SPEC 2, 3)."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, cast
+from typing import Annotated, NamedTuple, cast
+
+import msgspec
 
 from schemas.rejected import Reason, Rejected
+
+_Number = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[0-9]+$"})]
+_NumberOrEmpty = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[0-9]*$"})]
+
+
+class DeadLetterHeaders(msgspec.Struct, frozen=True, rename="kebab"):
+    """The record headers of a dead letter, all text in UTF-8.
+
+    `element` is the place of the rejected element in its report, from 0 on; empty where the whole record was rejected.
+    """
+
+    reason: Reason
+    detail: str
+    source_topic: str
+    source_partition: _Number
+    source_offset: _Number
+    element: _NumberOrEmpty
 
 
 class Coordinates(NamedTuple):

@@ -1,13 +1,14 @@
 """May this be sent? What a platform asks before a send, on `send-requests` or over HTTP, and the answer (SPEC 8)."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from schemas.rejected import Reason as Why
 from schemas.rejected import Rejected
-from schemas.report import check_tenant
+from schemas.report import Tenant, check_tenant
+from schemas.times import Time
 from schemas.typology import Status
 
 MAX_RECIPIENTS: Final = 10_000
@@ -20,17 +21,21 @@ Purpose = Literal["marketing", "transactional"]
 """What the mail is for: an unsubscribe holds for marketing alone."""
 
 
+_Recipients = Annotated[tuple[str, ...], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_RECIPIENTS})]
+_Id = Annotated[str | None, msgspec.Meta(extra_json_schema={"also": [{"type": "integer"}]})]  # for JSON Schema alone
+
+
 class SendRequest(msgspec.Struct, frozen=True):
     """One question about up to `MAX_RECIPIENTS` recipients of one tenant.
 
     `recipients` are as asked: any text, none of it canonical yet. Without a purpose the mail is marketing.
     """
 
-    tenant: str
-    recipients: tuple[str, ...]
+    tenant: Tenant
+    recipients: _Recipients
     purpose: Purpose = "marketing"
-    campaign_id: str | None = None
-    request_id: str | None = None
+    campaign_id: _Id = None
+    request_id: _Id = None
 
 
 class SendResult(msgspec.Struct, frozen=True):
@@ -44,8 +49,8 @@ class SendResult(msgspec.Struct, frozen=True):
     recipient: str
     send: bool
     status: Status | UnsetType = UNSET
-    since: str | UnsetType | None = UNSET
-    expires_at: str | UnsetType | None = UNSET
+    since: Time | UnsetType | None = UNSET
+    expires_at: Time | UnsetType | None = UNSET
     suggestion: str | UnsetType = UNSET
 
 

@@ -5,6 +5,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from schemas.report import Tenant
+from schemas.times import Time
 from schemas.typology import Effect, Outcome, Status
 
 REPORT_HEADER: Final = "report"
@@ -46,9 +48,9 @@ class DeliveryEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
 
     event_uid: str
-    tenant: str
+    tenant: Tenant
     recipient: str
-    occurred_at: str
+    occurred_at: Time
     outcome: Outcome
     status: Status | None
     effect: Effect

@@ -1,7 +1,7 @@
 """The report envelope: what a producer publishes on `esp-reports` (SPEC 3)."""
 
 import re
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -14,17 +14,30 @@ MAX_REPORT_BYTES: Final = 1_048_576
 _TENANT: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
+Tenant = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_TENANT.pattern}$"})]
+"""The client on whose behalf mail goes; `check_tenant` checks it, the pattern is for the JSON Schema alone."""
+
+_Payload = Annotated[Any, msgspec.Meta(extra_json_schema={"type": ["object", "array", "string"]})]
+_Received = Annotated[
+    int | None,
+    msgspec.Meta(
+        description="When the report came in: RFC 3339, or seconds or milliseconds since 1970 as a number or text.",
+        extra_json_schema={"also": [{"type": "number"}, {"type": "string"}]},
+    ),
+]
+
+
 class Report(msgspec.Struct, frozen=True):
     """One report, as a provider sent it and before it is understood.
 
     `payload` is whatever the provider's format is: a JSON object, an array, or text (a raw mail).
-    `received_at` is milliseconds since 1970; None where the producer did not say.
+    `received_at` comes in any form of time and is kept as milliseconds since 1970; None where the producer did not say.
     """
 
     provider: str
-    tenant: str
-    payload: Any
-    received_at: int | None = None
+    tenant: Tenant
+    payload: _Payload
+    received_at: _Received = None
 
 
 def check_tenant(value: object) -> str | Rejected:

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from schemas.report import Tenant
+from schemas.times import Time
 from schemas.typology import Category, Severity, Status
 
 Action = Literal["suppress", "release"]
@@ -15,8 +17,8 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     category: Category
     severity: Severity
-    since: str
-    expires_at: str | None
+    since: Time
+    expires_at: Time | None
     rule: str
     failures: int | msgspec.UnsetType = msgspec.UNSET
     evidence: tuple[str, ...]
@@ -29,14 +31,14 @@ class Suppression(msgspec.Struct, frozen=True):
     """
 
     schema: int
-    tenant: str
+    tenant: Tenant
     recipient: str
     action: Action
     status: Status
     category: Category
     severity: Severity
-    since: str
-    expires_at: str | None
+    since: Time
+    expires_at: Time | None
     reasons: tuple[Reason, ...]
     suppression_id: str
     policy: str

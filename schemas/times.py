@@ -3,7 +3,9 @@
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 from schemas.rejected import Rejected
 
@@ -11,6 +13,9 @@ SECOND: Final = 1_000
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
+
+Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+"""RFC 3339 in UTC with milliseconds, as `format_time` writes it; the format is for the JSON Schema alone."""
 
 # From 1e11 on a number is milliseconds, below it is seconds (SPEC 4): 1e11 s is the year 5138 and
 # 1e11 ms is March 1973, before anybody bounced.
