@@ -30,6 +30,8 @@ def _reasons(written: object) -> list[Row] | Rejected:
     """Read `reasons`: an array, or in CSV the JSON text of one."""
     if isinstance(written, str) and written.strip():
         written = decode_json(written.encode(errors="surrogatepass"))
+    if isinstance(written, Rejected):
+        return written
     if written in (None, ""):
         return []
     if not isinstance(written, list) or not all(isinstance(one, dict) for one in written):

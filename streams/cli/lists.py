@@ -21,6 +21,7 @@ from streams import log
 from streams.cli.tables import progress_bar, show_import
 from streams.errors import Failed, WrongUse
 from streams.lists.importing import Asked, Imported, import_list
+from streams.lists.reading import layout_of
 from streams.settings import from_environment, read_rules
 
 CLOCK_TOLERANCE = 10 * MINUTE  # as of reports (SPEC 3)
@@ -71,6 +72,8 @@ def import_(
         raise WrongUse("--rejected is the list itself")
     now = time.time_ns() // 1_000_000
     default_at = _time(at)
+    with file.open("rb") as beginning:  # what is no list is refused before a broker is asked for
+        layout_of(beginning, file.name, form)
     asked = Asked(tenant, file, form, default_at, now + CLOCK_TOLERANCE, rejected, resume, None)
     with progress_bar("importing") as on_progress:
         done = asyncio.run(_counted(asked, on_progress) if dry_run else _sent(asked, on_progress))
