@@ -6,3 +6,7 @@ class Failed(Exception):
 
     `__notes__`, where there are any, hold what a program involved has said.
     """
+
+
+class WrongUse(Exception):
+    """A command was given what does not fit it: the text is one sentence for whoever gave it."""

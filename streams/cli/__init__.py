@@ -14,8 +14,8 @@ except ForeignPackage as error:
 
 from cyclopts import App, CycloptsError
 
-from streams.cli import asking, dead_letters, files, rules, running
-from streams.errors import Failed
+from streams.cli import asking, dead_letters, files, lists, rules, running
+from streams.errors import Failed, WrongUse
 from streams.settings import SettingsInvalid
 
 app = App(
@@ -31,6 +31,8 @@ app.command(running.topics)
 app.command(files.classify)
 app.command(files.replay)
 app.command(asking.check)
+app.command(lists.import_, name="import")
+app.command(lists.export)
 app.command(rules.app)
 app.command(dead_letters.app)
 
@@ -41,7 +43,7 @@ def main() -> None:
         app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
         _exit(2, f"{error} Try: bounceline --help")
-    except SettingsInvalid as error:
+    except (SettingsInvalid, WrongUse) as error:
         _exit(2, str(error))
     except BrokenPipeError:
         # Whoever read our output has had enough: `bounceline replay … | head`.

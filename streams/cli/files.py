@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 from cyclopts import Parameter
+from cyclopts.types import NonNegativeInt
 
+from streams.cli.tables import show_comparison
+from streams.compare import compare as compare_policies
+from streams.compare import summary
+from streams.errors import WrongUse
 from streams.replay import classify_lines
 from streams.replay import replay as replay_lines
 from streams.settings import read_policy, read_rules
@@ -46,9 +51,20 @@ def classify(file: File = None, /, *, rules: Rules = None) -> None:
 
 
 def replay(
-    file: File = None, /, *, policy: str | None = None, rules: Rules = None, rejected: Path | None = None
+    file: File = None,
+    /,
+    *,
+    policy: str | None = None,
+    compare: str | None = None,
+    contacts: NonNegativeInt | None = None,
+    json: bool = False,
+    rules: Rules = None,
+    rejected: Path | None = None,
 ) -> None:
     """Show what reports lead to: report envelopes in, suppression records out, one per change, in file order.
+
+    With --compare, show instead what --policy would change: who would newly be blocked and who freed, and how many of
+    those newly blocked were delivered to afterwards, which is what that policy would cost.
 
     Parameters
     ----------
@@ -56,6 +72,12 @@ def replay(
         Report envelopes, one a line; standard input if left out or -.
     policy
         Policy file to decide by; the built-in policy if left out.
+    compare
+        Policy file to compare with, such as the one in force; "built-in" for the built-in policy.
+    contacts
+        How many of the contacts that later were delivered to are listed; 10 if left out. Only with --compare.
+    json
+        Show the comparison as one JSON object. Only with --compare; without, all output is JSON.
     rules
         Rule file of your own, tried before the built-in rules.
     rejected
@@ -63,6 +85,16 @@ def replay(
 
     """
     policy_in_force, rules_in_force = read_policy(policy), read_rules(rules or None)
+    if compare is not None:
+        other = read_policy(None if compare == "built-in" else compare)
+        if file is None or str(file) == "-":
+            raise WrongUse("--compare reads the reports several times, so it needs a FILE, not standard input")
+        with _lines(file) as lines, _sink(rejected) as on_rejected:
+            found = compare_policies(lines, policy_in_force, other, rules_in_force, on_rejected)
+        show_comparison(summary(found, 10 if contacts is None else contacts), json)
+        return
+    if contacts is not None:
+        raise WrongUse("--contacts goes with --compare")
     with _lines(file) as lines, _sink(rejected) as on_rejected:
         asyncio.run(replay_lines(lines, policy_in_force, _print, on_rejected, rules_in_force))
 

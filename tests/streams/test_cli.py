@@ -17,7 +17,19 @@ from streams.cli import app, main
 
 ROOT = Path(__file__).parents[2]
 
-COMMANDS = ("check", "classify", "dead-letters", "demo", "dev", "replay", "rules", "topics", "worker")
+COMMANDS = (
+    "check",
+    "classify",
+    "dead-letters",
+    "demo",
+    "dev",
+    "export",
+    "import",
+    "replay",
+    "rules",
+    "topics",
+    "worker",
+)
 
 
 class Done(NamedTuple):

@@ -1,0 +1,218 @@
+"""Commands that bring lists in and give them out."""
+
+import asyncio
+import csv
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal, TextIO
+
+from cyclopts import Parameter
+
+from agents.lists.formats import BY_NAME
+from agents.ports import Outgoing
+from schemas.rejected import Rejected
+from schemas.report import check_tenant
+from schemas.times import MINUTE, parse_time
+from streams import log
+from streams.cli.tables import progress_bar, show_import
+from streams.errors import Failed, WrongUse
+from streams.lists.importing import Asked, Imported, import_list
+from streams.lists.reading import layout_of
+from streams.settings import from_environment, read_rules
+
+CLOCK_TOLERANCE = 10 * MINUTE  # as of reports (SPEC 3)
+
+
+def import_(
+    tenant: str,
+    file: Path,
+    /,
+    *,
+    form: Annotated[str, Parameter(name="--format")] = "auto",
+    at: str | None = None,
+    dry_run: bool = False,
+    rejected: Path | None = None,
+    resume: bool = False,
+    json: bool = False,
+) -> None:
+    """Import a list of whom not to mail: each row becomes a command on contact-commands.
+
+    Knows the exports of Mailjet, SendGrid, Mailgun, Amazon SES, Mautic and of bounceline by their columns, as CSV or as
+    one JSON object a line. Importing a list twice is importing it once. Ends with 1 if a row can't be read; the others
+    are imported.
+
+    Parameters
+    ----------
+    tenant
+        Whose list it is.
+    file
+        The list, in UTF-8.
+    form
+        Name of the format, where its columns do not tell; "auto" finds out.
+    at
+        The time of rows without one, such as 2026-11-20; they are rejected if left out.
+    dry_run
+        Only count; nothing is written, and no broker is needed.
+    rejected
+        Where to write what can't be read, one JSON object a line: why, the line's number, the line itself.
+    resume
+        Go on where an import of this list was cut off.
+    json
+        Show the outcome as one JSON object.
+
+    """
+    _check(tenant)
+    if form != "auto" and form not in BY_NAME:
+        raise WrongUse(f"--format {form} is none of auto, {', '.join(BY_NAME)}")
+    if rejected is not None and rejected.resolve() == file.resolve():
+        raise WrongUse("--rejected is the list itself")
+    now = time.time_ns() // 1_000_000
+    default_at = _time(at)
+    with file.open("rb") as beginning:  # what is no list is refused before a broker is asked for
+        layout_of(beginning, file.name, form)
+    asked = Asked(tenant, file, form, default_at, now + CLOCK_TOLERANCE, rejected, resume, None)
+    with progress_bar("importing") as on_progress:
+        done = asyncio.run(_counted(asked, on_progress) if dry_run else _sent(asked, on_progress))
+    show_import(_told(tenant, file, done, dry_run), json)
+    _complain(done, rejected)
+
+
+def _check(tenant: str) -> None:
+    if isinstance(wrong := check_tenant(tenant), Rejected):
+        raise WrongUse(f"the {wrong.detail}")
+
+
+def _time(written: str | None) -> int | None:
+    if written is None:
+        return None
+    at = parse_time(f"{written}T00:00:00Z" if len(written) == len("2026-11-20") and "-" in written else written)
+    if isinstance(at, Rejected):
+        raise WrongUse("--at is no time such as 2026-11-20 or 2026-11-20T10:15:30Z")
+    return at
+
+
+async def _counted(asked: Asked, on_progress: Callable[[int, int], None]) -> Imported:
+    async def nowhere(_commands: Sequence[Outgoing]) -> None: ...
+
+    return await import_list(asked, nowhere, read_rules(os.environ.get("BOUNCELINE_RULES") or None), on_progress)
+
+
+async def _sent(asked: Asked, on_progress: Callable[[int, int], None]) -> Imported:
+    from streams.publisher import KafkaPublisher  # noqa: PLC0415  # aiokafka takes half a second
+    from streams.topics import ensure_topics  # noqa: PLC0415
+
+    settings = from_environment(os.environ, default_secret=b"unused")
+    log.set_up(settings.log_level)
+    destination = f"{settings.kafka} {settings.topic('contact-commands')}"
+    publisher = KafkaPublisher(settings)
+    with _reaching():
+        await ensure_topics(settings)
+        await publisher.start()
+        try:
+            return await import_list(
+                asked._replace(destination=destination), publisher.publish, settings.rules, on_progress
+            )
+        finally:
+            await publisher.stop()
+
+
+def _told(tenant: str, file: Path, done: Imported, dry_run: bool) -> dict[str, Any]:
+    counts = done.counts
+    return {
+        "tenant": tenant,
+        "file": file.name,
+        "format": done.form,
+        "dry_run": dry_run,
+        "rows": counts.rows,
+        "imported": dict(sorted(counts.imported.items())),
+        "unverified": counts.unverified,
+        "skipped": dict(sorted(counts.skipped.items())),
+        "rejected": dict(sorted(counts.rejected.items())),
+        "resumed_after_line": done.resumed_at,
+    }
+
+
+def _complain(done: Imported, rejected: Path | None) -> None:
+    number = sum(done.counts.rejected.values())
+    if not number:
+        return
+    sys.stdout.flush()
+    many = "1 row could not be read and was" if number == 1 else f"{number:,} rows could not be read and were"
+    error = Failed(f"{many} left out; " + (f"see {rejected}" if rejected else "--rejected FILE writes them down"))
+    for line, one in done.first_rejects if rejected is None else ():
+        error.add_note(f"line {line}: {one.reason}: {one.detail}")
+    raise error
+
+
+def export(
+    tenant: str,
+    file: Path | None = None,
+    /,
+    *,
+    form: Annotated[Literal["ndjson", "csv"] | None, Parameter(name="--format")] = None,
+) -> None:
+    """Write whom a tenant must not mail, and why: every standing decision, read from suppressions to its end.
+
+    Reasons that have expired are left out. What it writes, bounceline import reads.
+
+    Parameters
+    ----------
+    tenant
+        Whose decisions.
+    file
+        Where to write them; standard output if left out or -. It appears once it is complete.
+    form
+        One JSON object a line, or CSV; what the file's name ends in if left out, else ndjson.
+
+    """
+    from streams.lists.exporting import CSV_COLUMNS, csv_fields, export_standing  # noqa: PLC0415
+
+    _check(tenant)
+    settings = from_environment(os.environ, default_secret=b"unused")
+    log.set_up(settings.log_level)
+    target = None if file is None or str(file) == "-" else file
+    as_csv = form == "csv" or (form is None and target is not None and target.suffix.lower() == ".csv")
+    now = time.time_ns() // 1_000_000
+    with progress_bar("exporting") as on_progress, _written(target) as out:
+        rows = csv.writer(out, lineterminator="\n")
+        if as_csv:
+            rows.writerow(CSV_COLUMNS)
+
+        def write(line: bytes) -> None:
+            if as_csv:
+                rows.writerow(csv_fields(line))
+            else:
+                out.write(line.decode() + "\n")
+
+        with _reaching():
+            asyncio.run(export_standing(settings, tenant, now, write, on_progress))
+
+
+@contextmanager
+def _written(target: Path | None) -> Iterator[TextIO]:
+    """Give a file to write that takes its name when all is written, or standard output."""
+    if target is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as out:
+            yield out
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    from aiokafka.errors import KafkaError  # noqa: PLC0415
+
+    try:
+        yield
+    except KafkaError as error:
+        raise Failed(f"the broker can't be used: {error}") from error

@@ -1,0 +1,159 @@
+"""Exporting the standing decisions of a tenant: `suppressions` is read to its end, partition by partition.
+
+A key lies in one partition, so that what has to be held at a time is the decisions of that tenant that stand in one
+partition: an eighth of them, about half a kilobyte each.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from schemas.codec import decode_suppression, encode
+from schemas.rejected import Rejected
+from schemas.suppression import Reason, Suppression
+from schemas.times import parse_time
+from schemas.typology import Category, Status
+from streams.errors import Failed
+from streams.settings import Settings
+
+TOPIC: Final = "suppressions"
+PATIENCE_SECONDS: Final = 60.0
+"""How long a partition may give nothing before its end is known, until the export gives up."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """One standing decision as it is exported: the fields of the suppression that say who, why and until when."""
+
+    recipient: str
+    status: Status
+    category: Category
+    since: str
+    expires_at: str | None
+    reasons: tuple[Reason, ...]
+
+
+async def export_standing(
+    settings: Settings,
+    tenant: str,
+    now: int,
+    on_standing: Callable[[bytes], None],
+    on_progress: Callable[[int, int], None],
+) -> int:
+    """Give every standing decision of a tenant as JSON, in no order; returns how many there are.
+
+    Args:
+        settings: Where the broker is, and the prefix.
+        tenant: Whose decisions.
+        now: ms since 1970; a reason that has expired by then is left out, and a decision with no other one.
+        on_standing: Takes each decision, a `Standing` as JSON.
+        on_progress: Told how many records of how many have been read.
+
+    Raises:
+        Failed: There is no such topic, or the broker falls silent.
+        KafkaError: The broker can't be used.
+
+    """
+    topic, written = settings.topic(TOPIC), 0
+    async with _consumer(settings) as consumer:
+        partitions = await _partitions(consumer, topic)
+        places = [TopicPartition(topic, number) for number in sorted(partitions)]
+        consumer.assign(places)
+        beginnings, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+        total, done = sum(ends[place] - beginnings[place] for place in places), 0
+        mine = f"{tenant}\x1f".encode()
+        for place in places:
+            standing: dict[bytes, bytes] = {}
+            consumer.assign([place])
+            consumer.seek(place, beginnings[place])
+            async for records in _to_the_end(consumer, place, ends[place]):
+                for key, value in records:
+                    if key is not None and key.startswith(mine):
+                        standing.pop(key, None)
+                        if value is not None and (kept := _standing(value, now)):
+                            standing[key] = kept
+                done += len(records)
+                on_progress(min(done, total), total)
+            for line in standing.values():
+                on_standing(line)
+            written += len(standing)
+    return written
+
+
+def _standing(value: bytes, now: int) -> bytes | None:
+    """Give what is exported of a record; None for a release, and where every reason has expired."""
+    record = decode_suppression(value)
+    if isinstance(record, Rejected):
+        raise Failed(f"a record on {TOPIC} can't be read: {record.detail}")
+    reasons = tuple(reason for reason in record.reasons if _holds(reason, now))
+    return encode(_exported(record, reasons)) if reasons else None
+
+
+def _holds(reason: Reason, now: int) -> bool:
+    if reason.expires_at is None:
+        return True
+    expires_at = parse_time(reason.expires_at)
+    return isinstance(expires_at, Rejected) or expires_at > now
+
+
+def _exported(record: Suppression, reasons: tuple[Reason, ...]) -> Standing:
+    strongest = reasons[0]
+    return Standing(
+        record.recipient, strongest.status, strongest.category, strongest.since, strongest.expires_at, reasons
+    )
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> Iterable[int]:
+    # Asking for one unknown topic would create it on brokers that do so: the list of all does not.
+    if topic not in await consumer.topics():
+        raise Failed(f"there is no topic {topic} on this broker; bounceline topics creates it")
+    return consumer.partitions_for_topic(topic) or ()
+
+
+async def _to_the_end(
+    consumer: AIOKafkaConsumer, place: TopicPartition, end: int
+) -> AsyncIterator[list[tuple[bytes | None, bytes | None]]]:
+    """Give keys and values up to the end as it was when this began, or beyond.
+
+    Where it is, the broker is asked twice: the embedded one tells the first offset of the last batch when it is asked
+    for the end, and the right one with what is fetched.
+    """
+    loop = asyncio.get_running_loop()
+    silent_since = loop.time()
+    while True:
+        fetched = await consumer.getmany(place, timeout_ms=500)
+        records = fetched.get(place, [])
+        if records:
+            silent_since = loop.time()
+            yield [(record.key, record.value) for record in records]
+        known = consumer.highwater(place)
+        if known is not None and await consumer.position(place) >= max(known, end):
+            return
+        if loop.time() - silent_since > PATIENCE_SECONDS:
+            raise Failed(f"the broker has given nothing of {place.topic} for {PATIENCE_SECONDS:.0f} s")
+
+
+@asynccontextmanager
+async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka, auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+CSV_COLUMNS: Final = ("recipient", "status", "category", "since", "expires_at", "reasons")
+
+
+def csv_fields(line: bytes) -> list[str]:
+    """Give the fields of an exported decision for CSV: `reasons` as the JSON text of the array."""
+    one = msgspec.json.decode(line, type=Standing)
+    reasons = msgspec.json.encode(one.reasons).decode()
+    return [one.recipient, one.status, one.category, one.since, one.expires_at or "", reasons]
