@@ -70,7 +70,7 @@ class Publisher(Protocol):
     async def publish(self, outgoing: Sequence[Outgoing]) -> None:
         """Return once the broker has acknowledged every record; retries trouble in place.
 
-        A retry may bring records of one call out of order: at most one per key, or an order that does not matter.
+        Records of one call with the same key stay in order.
         """
 
 

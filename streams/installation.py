@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from streams.errors import Failed
 from streams.settings import Settings
@@ -120,13 +120,13 @@ class Presence:
         """
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
-            with suppress(RedisError):
+            with suppress(RedisError, RedisClusterException):
                 if not await self._seen():
                     raise Disagreement(_DIFFERS)
 
     async def leave(self) -> None:
         """Be gone at once, so that a worker with a new policy need not wait."""
-        with suppress(RedisError):
+        with suppress(RedisError, RedisClusterException):
             await self._redis.zrem(self._key, f"{self._agreement} {self._name}")
         await self._redis.aclose()
 

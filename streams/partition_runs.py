@@ -125,10 +125,12 @@ class _Run:
             try:
                 await self._agent(batches)
             except Fenced as error:
+                # Whoever was away for longer than a session learns meanwhile that the partition has gone.
+                await asyncio.sleep(FENCED_SECONDS)
                 ours = self._fenced(self._partition)
                 _log.warning("fenced", partition=self._partition, ours=ours, error=str(error))
-                if ours:
-                    await asyncio.sleep(FENCED_SECONDS)
+                if not ours:  # Faust waits for as long as anybody holds these
+                    self._current, self.waiting = None, asyncio.Queue()
                 return not ours
         return True
 

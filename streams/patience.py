@@ -17,6 +17,7 @@ _REDIS_AWAY: Final = (
     redis_exceptions.BusyLoadingError,
     redis_exceptions.ReadOnlyError,  # a former master, until the new one is found
     redis_exceptions.ClusterDownError,
+    redis_exceptions.RedisClusterException,  # no node of a cluster answers
     redis_exceptions.SlotNotCoveredError,  # a node is gone, and nobody has taken its place yet
 )
 _T = TypeVar("_T")

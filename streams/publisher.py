@@ -97,7 +97,7 @@ class KafkaPublisher:
         return await self._write(topic, partition, [(key, value, headers) for key, value in records])
 
     async def _partitions(self, topic: str) -> int:
-        return len(await self._producer.partitions_for(self._settings.topic(topic)))
+        return len(await patiently(partial(self._producer.partitions_for, self._settings.topic(topic))))
 
     async def _write(self, topic: str, partition: int, records: list[_Record]) -> int:
         """Write records to one partition, in order, in as few batches as they fit in; give the last offset."""

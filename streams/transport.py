@@ -84,6 +84,7 @@ class Consumer(driver.Consumer):
         self._delivered: dict[TP, Progress] = {}  # with the last chunk that was delivered
         self._committable: dict[TP, Progress] = {}
         self._progress: dict[TP, Progress] = {}
+        self._at_end: dict[TP, tuple[int, int]] = {}  # where and when (ms) a partition was first seen read to its end
         self._skipped = False  # records were taken from the client and not delivered: they will be read again
 
     def _is_batched(self, topic: str) -> bool:
@@ -244,13 +245,21 @@ class Consumer(driver.Consumer):
             if state is None or (delivered and delivered.offset != self._committed_offset.get(tp)):
                 continue
             position, end, polled_at = state
+            at_end = self._at_end.pop(tp, None)
             if position >= end:
-                self._progress[tp] = Progress(position, polled_at)
+                # The time of an earlier poll: an answer may have waited for us after the broker gave it, the next one
+                # was asked for later.
+                first = at_end if at_end and at_end[0] == position else (position, polled_at)
+                if first[1] < polled_at:
+                    self._progress[tp] = Progress(position, first[1])
+                    first = (position, polled_at)
+                self._at_end[tp] = first
 
     async def perform_seek(self) -> None:
         """Go back to the committed offsets; chunks delivered before will come again."""
         self._outstanding.clear()
         self._delivered.clear()
+        self._at_end.clear()
         await super().perform_seek()
         self._skipped = False
 

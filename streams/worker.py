@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 import structlog
 from faust.types import TP
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from agents.classify.agent import make_classify_agent
 from agents.classify.budget import Budget
@@ -91,7 +91,7 @@ class Worker:
             self._contacts, self._publisher, self._arrivals, contact_key, settings.policy, self._meter
         )
         bind(self._app, self._reports, "classify", PartitionRuns(classify, self._on_crash))
-        self._suppress = PartitionRuns(suppress, self._on_crash, self._contacts.fenced)
+        self._suppress = PartitionRuns(suppress, self._on_crash, self._is_ours_all_the_same)
         bind(self._app, self._events, "suppress", self._suppress)
         bind(self._app, settings.topic(ORDERS), "suppress-orders", self._suppress, beside=True)
         cast("Any", self._app.on_partitions_assigned).connect(self._on_assigned)
@@ -156,7 +156,7 @@ class Worker:
         """Tell how far reports have been read, and learn how far the others are; Redis may be away meanwhile."""
         while True:
             await asyncio.sleep(ARRIVALS_SECONDS)
-            with suppress(RedisError):
+            with suppress(RedisError, RedisClusterException):
                 consumer = cast("Consumer", self._app.consumer)
                 await self._arrivals.look(consumer.progress(self._reports), consumer.views(self._events))
 
@@ -170,8 +170,12 @@ class Worker:
 
     async def _on_revoked(self, _app: Any, _revoked: set[TP], **_: Any) -> None:
         # Faust waits for this before it joins the group again, so the next owner comes after it. Every rebalance
-        # revokes all; what is assigned again is still whole.
+        # revokes all.
         await self._contacts.revoked()
+
+    def _is_ours_all_the_same(self, partition: int) -> bool:
+        """Say of a partition that another worker has taken whether it is ours: not while ours are being revoked."""
+        return self._contacts.fenced(partition) and cast("Consumer", self._app.consumer).flow_active
 
     def _on_watch_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):

@@ -24,7 +24,9 @@ TimedOrder = tuple[Order, int]
 class Decision(NamedTuple):
     """What a batch leads to.
 
-    suppressions: records to publish, at most one per contact: a batch's changes of one contact are folded into one.
+    suppressions: records to publish, in order: one for each change of what stands, as `replay` has it. They are not
+        folded into one per contact. A crash may have come between a record and what was to be remembered of it, and
+        the batch that is decided again may be another: what was said then has to be taken back aloud.
     changed: the contacts whose state is to be written.
     late: how many events were more than the allowed lateness older than the watermark.
     """
@@ -44,48 +46,43 @@ def decide(contacts: Mapping[Name, Contact], events: Sequence[Timed], policy: Po
         watermark: The partition's watermark, in ms: what is forgotten, and what is late, is measured from it.
 
     """
-    touched: dict[Name, bool] = {}
-    causes: dict[Name, str] = {}
+    said: list[Suppression] = []
+    changed: dict[Name, bool] = {}
     late = 0
     for event, at in events:
         name = (event.tenant, event.recipient)
         contact, own_policy = contacts[name], policy.of(event.tenant)
         late += at < watermark - own_policy.soft_bounce.allowed_lateness
         before = contact.newest
-        if contact.apply(event, at, own_policy, watermark):
-            touched[name] = True
-            causes[name] = "resubscribed" if event.effect == "lift" else "late-report" if at < before else "report"
-        else:
-            # Nothing new, but a new policy is applied at a contact's next event, whatever that is (SPEC 6).
-            touched.setdefault(name, False)
-    return _decision(contacts, touched, causes, policy, late)
+        learnt = contact.apply(event, at, own_policy, watermark)
+        # Where nothing is new, a new policy is applied all the same, at a contact's next event, whatever that is.
+        if learnt or name not in changed:
+            late_one = learnt and at < before
+            cause = "resubscribed" if event.effect == "lift" else "late-report" if late_one else "report"
+            learnt = _say(said, name, contact, policy, cause) or learnt
+        changed[name] = changed.get(name, False) or learnt
+    return Decision(said, [name for name, has in changed.items() if has], late)
 
 
 def carry_out(contacts: Mapping[Name, Contact], orders: Sequence[TimedOrder], policy: Policy) -> Decision:
     """Take a batch of orders in, in order; arguments are as of `decide`. What was ordered before changes nothing."""
-    touched: dict[Name, bool] = {}
-    causes: dict[Name, str] = {}
+    said: list[Suppression] = []
+    changed: dict[Name, bool] = {}
     for order, at in orders:
         name = (order.tenant, order.recipient)
-        if contacts[name].obey(order, at):
-            touched[name] = True
-            causes[name] = "check"
-    return _decision(contacts, touched, causes, policy, 0)
+        learnt = contacts[name].obey(order, at)
+        learnt = _say(said, name, contacts[name], policy, "check") or learnt
+        changed[name] = changed.get(name, False) or learnt
+    return Decision(said, [name for name, has in changed.items() if has], 0)
 
 
-def _decision(
-    contacts: Mapping[Name, Contact], touched: dict[Name, bool], causes: Mapping[Name, str], policy: Policy, late: int
-) -> Decision:
-    """Say what has changed of the contacts that were touched, each with whether its state has to be written."""
-    said: list[Suppression] = []
-    for name in touched:
-        tenant, recipient = name
-        contact = contacts[name]
-        after = reasons(contact, policy.of(tenant))
-        cause = causes.get(name, "report")
-        record = suppression(tenant, recipient, contact.standing, after, policy.hash_of(tenant), cause)
-        if record:
-            contact.standing = after
-            said.append(record)
-            touched[name] = True
-    return Decision(said, [name for name, changed in touched.items() if changed], late)
+def _say(said: list[Suppression], name: Name, contact: Contact, policy: Policy, cause: str) -> bool:
+    """Say what stands of a contact if that has changed, and whether it has."""
+    tenant, recipient = name
+    after = reasons(contact, policy.of(tenant))
+    record = suppression(tenant, recipient, contact.standing, after, policy.hash_of(tenant), cause)
+    if record is None:
+        return False
+    contact.standing = after
+    said.append(record)
+    return True

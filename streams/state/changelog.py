@@ -86,8 +86,7 @@ class Changelog:
         else:  # nothing there, or of another changelog than this one
             if end:  # a partition nobody has ever had has nothing but our mark
                 _log.warning("rebuilding", partition=partition, records=end)
-            await self._partitions.wipe(partition)
-            await self._partitions.begin_restore(partition, fence, end)
+            await self._partitions.begin_restore(partition, fence, end, anew=True)
             writer = await self._restore(partition, fence, 0, end, 0, wanted)
         async with aclosing(self._renote(partition, noted_to, source)) as found:
             async for notes in found:
@@ -142,7 +141,8 @@ class Changelog:
         if highest > fence:
             raise Fenced(f"partition {partition} was taken by another worker")
         await self._partitions.restore(partition, fence, end, changes)
-        forgotten = {window: value for window, value in stale.items() if window not in deleted}
+        # Where Redis was whole before `start`, the later owner has decided again what the former one wrote.
+        forgotten = {window: value for window, value in stale.items() if window not in deleted} if not start else {}
         await self._partitions.restore(partition, fence, end, await self._missing(partition, forgotten))
         return writer
 

@@ -106,19 +106,20 @@ class RedisContactTable:
     async def forget(self, batch: Batch, before: int) -> None:
         """Drop the hours that ended by then."""
         partition = batch.partition
-        if batch.records:
-            self._reached[partition] = batch.records[-1].offset + 1
+        self._reached[partition] = batch.records[-1].offset + 1 if batch.records else batch.start
         self._forgotten[partition] = max(before, self._forgotten.get(partition, 0))
         if not self._is_whole(partition):
             return
         dropped = over(self._hours[partition], before)
         if dropped:
             # A source offset smaller than Redis has it is not taken.
-            await self._write(batch, Write({HOURS: dict.fromkeys(dropped)}, None, batch.start, dropped=dropped))
+            write = Write({HOURS: dict.fromkeys(dropped)}, None, batch.start, dropped=dropped)
+            await self._write(batch, write, decided=True)
             for hour in dropped:
-                del self._hours[partition][hour]
+                self._hours[partition].pop(hour, None)  # restored meanwhile, it is not there
 
-    async def _write(self, batch: Batch, write: Write) -> None:
+    async def _write(self, batch: Batch, write: Write, *, decided: bool = False) -> None:
+        """Write; `decided` says that the batch itself has been written before."""
         partition = batch.partition
         if write.changes:
             write = write._replace(offset=await self._changelog.write(partition, write.changes))
@@ -127,7 +128,7 @@ class RedisContactTable:
                 return await patiently(partial(self._partitions.write, partition, write))
             except StateLost:
                 # What we meant to write of the windows is in the changelog, and so restored.
-                await self._restore(partition, await self._stands_at(batch))
+                await self._restore(partition, self._reached[partition] if decided else await self._stands_at(batch))
                 write = write._replace(changes={}, offset=None)
 
     # -- whose a partition is -----------------------------------------------------------------------------------
@@ -140,6 +141,9 @@ class RedisContactTable:
 
     async def revoked(self) -> None:
         """Let go of every partition: return once nothing is taken any more, so that others may take them."""
+        # What comes back may have been somebody else's in between, unseen by us.
+        for partition in self._taking:
+            self._partitions.let_go(partition)
         taking, self._taking = list(self._taking.values()), {}
         if taking:
             # They end by themselves when they see it, unless they wait for a broker or a Redis that is away.
@@ -188,11 +192,18 @@ class RedisContactTable:
         self, partition: int, source: Callable[[], Awaitable[int]], wanted: Callable[[], bool] = lambda: True
     ) -> None:
         if not self._is_whole(partition):
-            async with self._locks.setdefault(partition, asyncio.Lock()):
+            async with self._lock(partition):
                 if not self._is_whole(partition):
-                    await self._restore(partition, await source(), wanted)
+                    await self._restore_locked(partition, await source(), wanted)
 
-    async def _restore(self, partition: int, source: int, wanted: Callable[[], bool] = lambda: True) -> None:
+    async def _restore(self, partition: int, source: int) -> None:
+        async with self._lock(partition):
+            await self._restore_locked(partition, source, lambda: True)
+
+    def _lock(self, partition: int) -> asyncio.Lock:
+        return self._locks.setdefault(partition, asyncio.Lock())
+
+    async def _restore_locked(self, partition: int, source: int, wanted: Callable[[], bool]) -> None:
         self._hours.pop(partition, None)
         restored = False
         while not restored:

@@ -30,7 +30,7 @@ nobody reads any more; what is not needed is dropped by event time."""
 NOTES_BYTES: Final = 65_536
 """What the notes under one key and slot may reach, some 2,000 of them; beyond that further ones are dropped."""
 
-FENCED_SECONDS: Final = 1.0
+FENCED_SECONDS: Final = 4.0  # a little more than the heartbeat of a session of 10 s
 """How long to wait before a partition is taken back that another worker has taken and that is ours all the same: the
 other may only be slower to let go."""
 
@@ -187,9 +187,21 @@ class RedisPartitions:
         found = await self._redis.hgetall(self.key(partition, key))
         return {int(window): value for window, value in found.items()}
 
-    async def wipe(self, partition: int) -> None:
-        """Delete all of a partition, bookkeeping first, so that half of it never passes for whole."""
-        await self._redis.delete(self.meta(partition))
+    async def begin_restore(self, partition: int, fence: int, token: int, *, anew: bool = False) -> None:
+        """Take a partition to restore it; `anew` deletes what is there.
+
+        `token` names this restore; it is another for each.
+
+        Raises:
+            Fenced: A newer fence is there.
+
+        """
+        args = [fence, token, int(anew)]
+        self._restoring(partition, await self._begin(keys=[self.meta(partition)], args=args))
+        if anew:
+            await self._delete_keys(partition)
+
+    async def _delete_keys(self, partition: int) -> None:
         found: list[bytes] = []
         async for key in self._redis.scan_iter(match=self.meta(partition).translate(ESCAPED) + ":*", count=1_000):
             found.append(key)
@@ -198,15 +210,6 @@ class RedisPartitions:
                 found.clear()
         if found:
             await self._redis.unlink(*found)
-
-    async def begin_restore(self, partition: int, fence: int, token: int) -> None:
-        """Take a partition to restore it. `token` names this restore; it is another for each.
-
-        Raises:
-            Fenced: A newer fence is there.
-
-        """
-        self._restoring(partition, await self._begin(keys=[self.meta(partition)], args=[fence, token]))
 
     async def restore(
         self, partition: int, fence: int, token: int, changes: Mapping[str, Changes], notes: Notes | None = None

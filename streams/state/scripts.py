@@ -1,7 +1,7 @@
 """The scripts that read and write a batch in Redis, each in one round trip, and how their argument is packed.
 
-KEYS[1] is a partition's bookkeeping: a hash with `fence` and `off`. The partition's keys begin with its name and a
-colon, which puts them under the same hash tag.
+KEYS[1] is a partition's bookkeeping; `streams.state.partitions` says what is in it. The partition's keys begin with its
+name and a colon, which puts them under the same hash tag.
 """
 
 from collections.abc import Mapping, Sequence
@@ -80,10 +80,11 @@ return 1
 # The three of a restore. `restoring` holds its token from the first to the last: if it is gone in between, so may be
 # what has been restored so far. All give 1 done, 0 fenced, -1 lost.
 
-# ARGV: fence, token.
+# ARGV: fence, token; '1' where what is there is to be deleted.
 RESTORE_BEGIN: Final = """
 local fence = redis.call('HGET', KEYS[1], 'fence')
 if fence and tonumber(fence) > tonumber(ARGV[1]) then return 0 end
+if ARGV[3] == '1' then redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'restoring', ARGV[2])
 return 1
 """

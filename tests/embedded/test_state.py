@@ -438,3 +438,37 @@ async def test_a_mark_that_comes_too_late_takes_nothing_from_the_owner(
     assert await owner.cells() == {DAY: b"[2]", DAY + 1: b"[2]"}
     await _put_back(redis, prefix, {})
     assert await third.cells() == {DAY: b"[2]", DAY + 1: b"[2]"}
+
+
+async def test_a_flush_noticed_when_an_hour_is_dropped_loses_nothing(
+    owners: list[Owner], settings: Settings, redis: Redis, prefix: str
+) -> None:
+    """Story: Redis is flushed after a batch was written and before the hour that it left behind is dropped."""
+    owner = owners[0]
+    recipient = _recipient()
+    name = contact_name(contact_keys(settings.contact_secret), "acme", recipient)
+    history = [Event(_delivered(minutes, "")[0], f"m{minutes}", "delivered") for minutes in (5, 200)]
+    records = [(None, encode(delivery_event(event, recipient=recipient))) for event in history]
+    await owner.changelog._publisher.publish_to("delivery-events", PARTITION, records, ())
+    await owner.cells()
+    for place, event in enumerate(history):
+        owner.at = place
+        batch = owner.batch()
+        await owner.table.write(batch, {name: Changed({}, [(event.at, event.message, DELIVERED)])})
+    await _put_back(redis, prefix, {})
+    await owner.table.forget(batch, _delivered(60, "")[0])
+    known = (await owner.table.read(owner.batch(), [name], [name]))[0]
+    assert list(known.delivered) == [(history[1].at, history[1].message, DELIVERED)]
+
+
+async def test_what_a_former_owner_wrote_late_is_not_brought_back_to_a_redis_that_was_whole(
+    owners: list[Owner],
+) -> None:
+    """Story: the owner deletes a window; a former one wakes up and writes it; the next owner reads what is new."""
+    zombie, owner, third = owners
+    await zombie.cells()
+    await zombie.put(day0=b"[1]", day1=b"[1]")
+    await owner.cells()
+    await owner.put(day0=b"[2]", day1=None)
+    await zombie.changelog.write(PARTITION, {CONTACT: {DAY + 1: b"[0]"}})
+    assert await third.cells() == {DAY: b"[2]"}
