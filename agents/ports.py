@@ -113,7 +113,7 @@ class Arrivals(Protocol):
         """Give what is complete for who has decided a partition of `delivery-events` up to `offset` (exclusive)."""
 
 
-Metric = Literal["reports", "delivery_events", "rejected", "late_reports", "suppressions"]
+Metric = Literal["reports", "delivery_events", "rejected", "late_reports", "dropped_events", "suppressions"]
 """The closed list of what agents count; `streams.metrics` says what each means."""
 
 

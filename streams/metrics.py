@@ -11,6 +11,7 @@ _MEANING: Final[dict[Metric, tuple[str, tuple[str, ...]]]] = {
     "delivery_events": ("Delivery events decided; opens, clicks and deferrals are not among them.", ()),
     "rejected": ("Elements sent to dead-letters, by reason.", ("reason",)),
     "late_reports": ("Delivery events older than the allowed lateness when they came.", ()),
+    "dropped_events": ("Attempts and events of a contact dropped, oldest first, beyond the 256 that are kept.", ()),
     "suppressions": ("Records written to suppressions, blocks and releases.", ()),
 }
 

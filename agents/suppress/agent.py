@@ -1,6 +1,6 @@
 """The agent that turns delivery events into suppressions: decode, decide, publish, remember, acknowledge."""
 
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 
 from agents.dead_letters import dead_letter
 from agents.ports import Agent, Arrivals, Batch, Changed, Complete, ContactTable, Meter, Outgoing, Publisher
@@ -9,6 +9,7 @@ from agents.suppress.decision import Decision, Timed, decide
 from agents.suppress.identity import ContactKeys, contact_name
 from agents.suppress.watermark import Watermark
 from schemas.codec import decode_delivery_event, encode
+from schemas.command import Retract
 from schemas.delivery import origin_of
 from schemas.policy import Policy
 from schemas.rejected import Rejected
@@ -16,12 +17,20 @@ from schemas.suppression import suppression_key
 
 
 def make_suppress_agent(
-    contacts: ContactTable, out: Publisher, arrivals: Arrivals, contact_key: ContactKeys, policy: Policy, meter: Meter
+    contacts: ContactTable,
+    out: Publisher,
+    arrivals: Arrivals,
+    contact_key: ContactKeys,
+    policy: Policy,
+    meter: Meter,
+    retracted: Callable[[int], Sequence[Retract]] = lambda _: (),
 ) -> Agent:
     """Build the agent that keeps every contact's standing decision.
 
     It publishes before it remembers: state that says "already said" must never be ahead of what was said, or a crash
     between the two would lose a suppression. The other way round a crash repeats a batch, and the repeat says the same.
+
+    `retracted` gives, for a partition, the incidents that never happened: reports from within them are passed over.
     """
 
     async def suppress(batches: AsyncIterable[Batch]) -> None:
@@ -35,7 +44,7 @@ def make_suppress_agent(
             found = dict(zip(names, await contacts.read(batch, list(names.values()), failing), strict=True))
             known = {name: to_contact(*table_knows) for name, table_knows in found.items()}
 
-            decision = decide(known, events, policy, watermark.newest)
+            decision = decide(known, events, policy, watermark.newest, retracted(batch.partition))
 
             await out.publish([*dead, *_records(decision)])
             changed = {
@@ -52,6 +61,7 @@ def make_suppress_agent(
             meter.count("delivery_events", len(events))
             meter.count("suppressions", len(decision.suppressions))
             meter.count("late_reports", decision.late)
+            meter.count("dropped_events", decision.dropped)
 
     return suppress
 

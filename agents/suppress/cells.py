@@ -7,36 +7,47 @@ Deliveries of a contact without a soft bounce are in no cell. They are most of a
 and for a short time (`agents.ports.ContactTable`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from agents.suppress.attempts import Mark, any_failed
-from agents.suppress.contact import AtOnce, Contact, Span
+from agents.suppress.contact import AtOnce, Contact
+from agents.suppress.orders import Orders
 from schemas.suppression import Reason
 from schemas.times import DAY
 from schemas.typology import Status
 
 STANDING = -1
-"""The cell that is no day: the reasons as last published."""
+"""The cell that is no day: who the contact is, and the reasons as last published."""
+
+ORDERS = -2
+"""The cell of what commands left behind. It outlives an erasure, and holds no address."""
 
 Cells = Mapping[int, bytes]
-"""Day of event time (days since 1970; `STANDING` for what stands) -> cell as JSON."""
+"""Day of event time (days since 1970), `STANDING` or `ORDERS` -> cell as JSON."""
 
 
 class _Day(msgspec.Struct, array_like=True):
     """One day's cell. Grows at the end: a reader of today takes a shorter one."""
 
     marks: list[Mark] = []
-    at_once: dict[Status, AtOnce] = {}
-    unsubscribes: list[AtOnce] = []
+    at_once: dict[Status, list[AtOnce]] = {}
+    by_hand: dict[Status, list[AtOnce]] = {}
     consent: int | None = None
-    preblocks: list[Span] = []
+
+
+class _Standing(msgspec.Struct, array_like=True):
+    """The cell of what stands."""
+
+    recipient: str
+    reasons: tuple[Reason, ...] = ()
 
 
 _encode = msgspec.json.Encoder().encode
 _day = msgspec.json.Decoder(_Day)
-_standing = msgspec.json.Decoder(tuple[Reason, ...])
+_standing = msgspec.json.Decoder(_Standing)
+_orders = msgspec.json.Decoder(Orders)
 
 
 def to_contact(cells: Cells, delivered: Sequence[Mark] = ()) -> Contact:
@@ -49,19 +60,21 @@ def to_contact(cells: Cells, delivered: Sequence[Mark] = ()) -> Contact:
     contact = Contact()
     if not cells and not delivered:  # most contacts, most of the time
         return contact
-    for day, cell in cells.items():
-        if day == STANDING:
-            contact.standing = _standing.decode(cell)
-            continue
-        part = _day.decode(cell)
-        contact.marks += part.marks
-        contact.at_once.update(part.at_once)
-        contact.unsubscribes += part.unsubscribes
-        contact.consent = part.consent if part.consent is not None else contact.consent
-        contact.preblocks += part.preblocks
-    contact.marks = sorted({*contact.marks, *delivered})
-    contact.unsubscribes.sort()
-    contact.preblocks.sort()
+    for day, cell in sorted(cells.items()):
+        if day == ORDERS:
+            contact.orders = _orders.decode(cell)
+        elif day == STANDING:
+            stands = _standing.decode(cell)
+            contact.recipient, contact.standing = stands.recipient, stands.reasons
+        else:
+            part = _day.decode(cell)
+            contact.marks += part.marks
+            contact.consent = part.consent if part.consent is not None else contact.consent
+            for own, parts in ((contact.at_once, part.at_once), (contact.by_hand, part.by_hand)):
+                for status, events in parts.items():
+                    own.setdefault(status, []).extend(events)  # days come in order
+    forgotten = contact.orders.is_forgotten
+    contact.marks = sorted({*contact.marks, *(mark for mark in delivered if not forgotten(mark[0]))})
     return contact
 
 
@@ -74,23 +87,27 @@ def to_cells(contact: Contact) -> dict[int, bytes]:
     def day(at: int) -> _Day:
         number = at // DAY
         if number not in days:
-            days[number] = _Day([], {}, [], None, [])
+            days[number] = _Day([], {}, {}, None)
         return days[number]
 
     for mark in contact.marks if any_failed(contact.marks) else ():
         day(mark[0]).marks.append(mark)
-    for status, event in contact.at_once.items():
-        day(event[0]).at_once[status] = event
-    for event in contact.unsubscribes:
-        day(event[0]).unsubscribes.append(event)
+    for status, event in _each(contact.at_once):
+        day(event[0]).at_once.setdefault(status, []).append(event)
+    for status, event in _each(contact.by_hand):
+        day(event[0]).by_hand.setdefault(status, []).append(event)
     if contact.consent is not None:
         day(contact.consent).consent = contact.consent
-    for span in contact.preblocks:
-        day(span[0]).preblocks.append(span)
     cells = {number: _encode(part) for number, part in days.items()}
-    if contact.standing:
-        cells[STANDING] = _encode(contact.standing)
+    if contact.standing or contact.at_once or contact.by_hand or any_failed(contact.marks):
+        cells[STANDING] = _encode(_Standing(contact.recipient, contact.standing))
+    if contact.orders.is_kept:
+        cells[ORDERS] = _encode(contact.orders)
     return cells
+
+
+def _each(events: Mapping[Status, Sequence[AtOnce]]) -> Iterator[tuple[Status, AtOnce]]:
+    return ((status, event) for status, known in events.items() for event in known)
 
 
 def to_deliveries(contact: Contact) -> Sequence[Mark]:

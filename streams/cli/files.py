@@ -50,10 +50,13 @@ def replay(
 ) -> None:
     """Show what reports lead to: report envelopes in, suppression records out, one per change, in file order.
 
+    A line with a field "command" is obeyed at its place: release, suppress, erase or retract. An erasure prints
+    {"tenant": …, "recipient": …, "action": "erase"}.
+
     Parameters
     ----------
     file
-        Report envelopes, one a line; standard input if left out or -.
+        Report envelopes and commands, one a line; standard input if left out or -.
     policy
         Policy file to decide by; the built-in policy if left out.
     rules
