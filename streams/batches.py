@@ -4,7 +4,7 @@ Only topics made with `batch_topic` are delivered in chunks, by `streams.transpo
 delivery.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 import faust
@@ -28,6 +28,12 @@ def batch_topic(app: faust.App, name: str) -> Any:
     return app.topic(name, schema=BatchSchema(), internal=False)
 
 
+class Chunk(list[ConsumerRecord]):
+    """Records of one partition, and whether they are done; who holds it does not hold the Faust message."""
+
+    done = False
+
+
 class FaustBatch:
     """One chunk of a partition, as agents see it (`agents.ports.Batch`)."""
 
@@ -38,11 +44,12 @@ class FaustBatch:
         self._event = event
         self.beside = beside
         self.partition: int = event.message.partition
-        self.records: Sequence[Any] = event.message.value
+        self.records: Chunk = event.message.value
         self.start: int = self.records[0].offset
 
     def done(self) -> None:
         """Acknowledge the chunk; its offsets are committed at the next commit."""
+        self.records.done = True
         self._event.ack()
 
 

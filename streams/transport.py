@@ -16,7 +16,7 @@ from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from streams.batches import BatchSchema
+from streams.batches import BatchSchema, Chunk
 
 MAX_RECORDS: Final = 1_000
 """Records per batch. A batch is read again after a crash, so it bounds what is done twice; beyond 1,000 the cost per
@@ -78,9 +78,9 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Start with no chunk outstanding."""
         super().__init__(*args, **kwargs)
-        # Every chunk delivered and not yet ready to be committed, in order, per partition: its last offset, and the
+        # Every chunk delivered and not yet ready to be committed, in order, per partition: the chunk, and the
         # newest timestamp so far. Faust's own search for gaps can commit past a message in work; a queue can't.
-        self._outstanding: dict[TP, deque[tuple[int, int]]] = {}
+        self._outstanding: dict[TP, deque[tuple[Chunk, int]]] = {}
         self._delivered: dict[TP, Progress] = {}  # with the last chunk that was delivered
         self._committable: dict[TP, Progress] = {}
         self._progress: dict[TP, Progress] = {}
@@ -129,11 +129,7 @@ class Consumer(driver.Consumer):
 
     def _in_work(self, tp: TP) -> int:
         """Count the chunks of a partition that are delivered and not acknowledged."""
-        return sum(not self._is_done(tp, last) for last, _ in self._outstanding.get(tp, ()))
-
-    def _is_done(self, tp: TP, last: int) -> bool:
-        """Say whether a chunk is acknowledged; that of one which is committed, since it was read twice, Faust drops."""
-        return last in self._acked_index[tp] or last < (self._committed_offset[tp] or 0)
+        return sum(not chunk.done for chunk, _ in self._outstanding.get(tp, ()))
 
     async def _go_back(self) -> None:
         try:
@@ -154,7 +150,7 @@ class Consumer(driver.Consumer):
                 if active is not None and tp not in active and tp not in self._buffered_partitions:
                     self._skipped = True
                     break
-                chunk = fetched[start : start + size]
+                chunk = Chunk(fetched[start : start + size])
                 last = chunk[-1]
                 message = self._to_message(tp, last)
                 if size > 1:
@@ -163,12 +159,12 @@ class Consumer(driver.Consumer):
                 await self.wait_first(self.callback(message), self.suspend_flow.wait())
                 self._read_offset[tp] = last.offset
 
-    def _note_delivered(self, tp: TP, chunk: list[ConsumerRecord]) -> None:
+    def _note_delivered(self, tp: TP, chunk: Chunk) -> None:
         newest = max(record.timestamp for record in chunk)
         before = self._delivered.get(tp)
         newest = max(newest, before.arrived) if before else newest
         self._delivered[tp] = Progress(chunk[-1].offset + 1, newest)
-        self._outstanding.setdefault(tp, deque()).append((chunk[-1].offset, newest))
+        self._outstanding.setdefault(tp, deque()).append((chunk, newest))
 
     def _chunk_message(self, tp: TP, chunk: list[ConsumerRecord]) -> ConsumerMessage:
         """Make the one message that carries a chunk; it stands at the chunk's last offset."""
@@ -195,14 +191,22 @@ class Consumer(driver.Consumer):
             return super()._new_offset(tp)
         acked = self._acked_index[tp]
         committable = None
-        while waiting and self._is_done(tp, waiting[0][0]):
-            last, newest = waiting.popleft()
+        # The chunk itself says so, not its offset: what is read again after a rebalance is another chunk, though it
+        # may end at the same place as one whose acknowledgement came late.
+        while waiting and waiting[0][0].done:
+            chunk, newest = waiting.popleft()
+            last = chunk[-1].offset
             if last in acked:
                 acked.discard(last)
                 self._acked[tp].remove(last)
             committable = last + 1
             self._committable[tp] = Progress(committable, newest)
         return committable
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Any:
+        """Give the partitions to look at: Faust's, and those with chunks, of which Faust may have dropped an ack."""
+        found = set(super()._filter_tps_with_pending_acks(topics))
+        return found | {tp for tp in self._outstanding if topics is None or tp in topics or tp.topic in topics}
 
     async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:  # noqa: FBT002 - Faust's
         """Commit, and note how far that reaches."""

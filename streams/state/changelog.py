@@ -78,7 +78,8 @@ class Changelog:
         fence = owned.fence if owned else end
         applied = await self._partitions.applied(partition)
         noted_to: int | None = None
-        if applied is not None and applied[0].offset < end:
+        # What is not as we left it is not trusted at all: who knows how it came about.
+        if applied is not None and applied[0].offset < end and owned is None:
             there, writer = applied
             noted_to = there.source
             await self._partitions.begin_restore(partition, fence, end)

@@ -141,9 +141,6 @@ class RedisContactTable:
 
     async def revoked(self) -> None:
         """Let go of every partition: return once nothing is taken any more, so that others may take them."""
-        # What comes back may have been somebody else's in between, unseen by us.
-        for partition in self._taking:
-            self._partitions.let_go(partition)
         taking, self._taking = list(self._taking.values()), {}
         if taking:
             # They end by themselves when they see it, unless they wait for a broker or a Redis that is away.
