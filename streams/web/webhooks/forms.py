@@ -30,6 +30,13 @@ def _urlencoded(body: bytes) -> dict[str, str] | None:
 
 
 def _multipart(content_type: str, body: bytes) -> dict[str, str] | None:
+    try:
+        return _parts(content_type, body)
+    except ValueError:  # the email package decodes names in any charset that they claim, such as idna''%ff
+        return None
+
+
+def _parts(content_type: str, body: bytes) -> dict[str, str] | None:
     if "\n" in content_type or "\r" in content_type:
         return None  # would be headers of its own
     head = f"Content-Type: {content_type}\r\n\r\n".encode("ascii", errors="replace")
