@@ -59,8 +59,8 @@ class Changelog:
     async def restore(self, partition: int, source: int, wanted: Callable[[], bool]) -> None:
         """Make a partition whole in Redis, and ours: up to the end of the changelog, and with all notes of the source.
 
-        What Redis holds is kept where it can be part of this changelog; else all of it is read back. A partition that
-        is ours already keeps its fence.
+        Who takes a partition anew builds on what Redis holds where that can be part of this changelog. One that is ours
+        already keeps its fence, and all of it is read back.
 
         Args:
             partition: The partition.
