@@ -42,8 +42,14 @@ def _unexpected(kind: type[BaseException], error: BaseException, trace: Tracebac
     structlog.get_logger().critical("unexpected", exc_info=(kind, error, trace))
 
 
-def set_up(level: str) -> None:
-    """Send our own and all libraries' logs to stderr, from `level` on; warnings and uncaught exceptions too."""
+def set_up(level: str, *, brief: bool = False) -> None:
+    """Send our own and all libraries' logs to stderr, from `level` on; warnings and uncaught exceptions too.
+
+    Args:
+        level: Name of the least level that is logged, such as `INFO`.
+        brief: Leave out the libraries' warnings, of a retry for example: for commands that say themselves what failed.
+
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -81,4 +87,5 @@ def set_up(level: str) -> None:
         "streams.transport",
         "streams.state.store",
     ):
-        logging.getLogger(chatty).setLevel(logging.DEBUG if level == "DEBUG" else logging.WARNING)
+        least = logging.ERROR if brief else logging.WARNING
+        logging.getLogger(chatty).setLevel(logging.DEBUG if level == "DEBUG" else least)

@@ -154,7 +154,7 @@ def redrive(
 
 def _settings() -> Settings:
     settings = from_environment(os.environ, default_secret=b"unused")
-    log.set_up(settings.log_level)
+    log.set_up(settings.log_level, brief=True)
     return settings
 
 

@@ -106,7 +106,7 @@ async def _sent(asked: Asked, on_progress: Callable[[int, int], None]) -> Import
     from streams.topics import ensure_topics  # noqa: PLC0415
 
     settings = from_environment(os.environ, default_secret=b"unused")
-    log.set_up(settings.log_level)
+    log.set_up(settings.log_level, brief=True)
     destination = f"{settings.kafka} {settings.topic('contact-commands')}"
     publisher = KafkaPublisher(settings)
     with _reaching():
@@ -173,7 +173,7 @@ def export(
 
     _check(tenant)
     settings = from_environment(os.environ, default_secret=b"unused")
-    log.set_up(settings.log_level)
+    log.set_up(settings.log_level, brief=True)
     target = None if file is None or str(file) == "-" else file
     as_csv = form == "csv" or (form is None and target is not None and target.suffix.lower() == ".csv")
     now = time.time_ns() // 1_000_000

@@ -5,7 +5,7 @@ partition: an eighth of them, about half a kilobyte each.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -17,6 +17,7 @@ from schemas.codec import decode_suppression, encode
 from schemas.rejected import Rejected
 from schemas.suppression import Reason, Suppression
 from schemas.times import parse_time
+from schemas.topics import catalogue
 from schemas.typology import Category, Status
 from streams.errors import Failed
 from streams.settings import Settings
@@ -60,8 +61,7 @@ async def export_standing(
     """
     topic, written = settings.topic(TOPIC), 0
     async with _consumer(settings) as consumer:
-        partitions = await _partitions(consumer, topic)
-        places = [TopicPartition(topic, number) for number in sorted(partitions)]
+        places = await _places(consumer, topic)
         consumer.assign(places)
         beginnings, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         total, done = sum(ends[place] - beginnings[place] for place in places), 0
@@ -107,11 +107,12 @@ def _exported(record: Suppression, reasons: tuple[Reason, ...]) -> Standing:
     )
 
 
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> Iterable[int]:
-    # Asking for one unknown topic would create it on brokers that do so: the list of all does not.
+async def _places(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
+    # Asking for one unknown topic would create it on brokers that do so: the list of all does not. How many partitions
+    # it has says the catalogue: what the client knows of a topic it has not asked for may be nothing.
     if topic not in await consumer.topics():
         raise Failed(f"there is no topic {topic} on this broker; bounceline topics creates it")
-    return consumer.partitions_for_topic(topic) or ()
+    return [TopicPartition(topic, number) for number in range(catalogue()[TOPIC].partitions)]
 
 
 async def _to_the_end(

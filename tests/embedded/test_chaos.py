@@ -17,6 +17,21 @@ HISTORY = "disorder-and-repeats"
 ROUNDS = 3  # faults of each kind, spread over the history; a worker's start takes most of the time
 
 
+# At one stroke, as no worker may see a half of it. A snapshot is keys and values in turn.
+DUMP = """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+    found[#found + 1] = key
+    found[#found + 1] = redis.call('DUMP', key)
+end
+return found
+"""
+REPLACE = """
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end
+for at = 2, #ARGV, 2 do redis.call('RESTORE', ARGV[at], 0, ARGV[at + 1]) end
+"""
+
+
 class Installation:
     """Workers, and the broker and Redis below them, with the ways to hurt them."""
 
@@ -26,7 +41,7 @@ class Installation:
         self._prefix = prefix
         self._redis = redis
         self._workers: list[tuple[RunningWorker, AsyncExitStack]] = []
-        self._snapshot: dict[bytes, bytes] = {}
+        self._snapshot: list[bytes] = []
 
     async def start_worker(self) -> None:
         running = AsyncExitStack()
@@ -52,23 +67,18 @@ class Installation:
 
     async def flush(self) -> None:
         """Lose all that Redis holds of us."""
-        await self._replace({})
+        await self._replace([])
 
     async def roll_back(self) -> None:
         """Put Redis back to what it was at the last call, as a failover to a stale replica does."""
-        now = {key: await self._redis.dump(key) async for key in self._redis.scan_iter(f"{self._prefix}*")}
+        now = await self._redis.eval(DUMP, 0, f"{self._prefix}*")
         if self._snapshot:
             await self._replace(self._snapshot)
-        self._snapshot = {key: value for key, value in now.items() if value is not None}
+        self._snapshot = now
 
-    async def _replace(self, keys: dict[bytes, bytes]) -> None:
+    async def _replace(self, keys_and_values: list[bytes]) -> None:
         """Put other keys in the place of ours at one stroke, as a flush and a failover do: workers may be restoring."""
-        ours = [key async for key in self._redis.scan_iter(f"{self._prefix}*")]
-        async with self._redis.pipeline(transaction=True) as together:
-            together.delete(*ours, "none")
-            for key, value in keys.items():
-                together.restore(key, 0, value, replace=True)
-            await together.execute()
+        await self._redis.eval(REPLACE, 0, f"{self._prefix}*", *keys_and_values)
 
     async def close(self) -> None:
         while self._workers:
