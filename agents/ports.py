@@ -88,6 +88,10 @@ class Changed(NamedTuple):
     delivered: Sequence[Mark] = ()
 
 
+class Fenced(Exception):
+    """Another worker owns the partition now: what we were about to write is its business."""
+
+
 class ContactTable(Protocol):
     """The table of contacts: what the fold keeps, by contact and day of event time, and their latest deliveries.
 
@@ -99,7 +103,12 @@ class ContactTable(Protocol):
         """Give what is known of each contact, in the order asked; of those that are `failing`, the deliveries too."""
 
     async def write(self, batch: Batch, changes: Mapping[str, Changed]) -> None:
-        """Remember changes; return once they would survive the loss of Redis."""
+        """Remember changes; return once they would survive the loss of Redis.
+
+        Raises:
+            Fenced: Another worker has taken the partition; what it remembers stands.
+
+        """
 
     async def forget(self, batch: Batch, before: int) -> None:
         """Forget the deliveries that date from before an event time, in ms."""

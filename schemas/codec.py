@@ -8,7 +8,7 @@ import orjson
 
 from schemas.decision import SendRequest, to_send_request
 from schemas.delivery import DeliveryEvent
-from schemas.order import Order
+from schemas.order import Denial, Order
 from schemas.rejected import Rejected
 from schemas.report import MAX_REPORT_BYTES, Report, to_report
 from schemas.suppression import Suppression
@@ -72,12 +72,12 @@ def decode_suppression(value: bytes | None) -> Suppression | Rejected:
 def decode_order(value: bytes | None) -> tuple[Order, int] | Rejected:
     """Decode the value of a record on `bounceline-contact-orders` (null once carried out: ask before you decode).
 
-    Gives the order and its `since` in ms.
+    Gives the order and its `since` in ms, 0 where it has none.
     """
     order = _decode(_order, value)
     if isinstance(order, Rejected):
         return order
-    at = parse_time(order.since)
+    at = parse_time(order.since) if isinstance(order, Denial) else 0
     return at if isinstance(at, Rejected) else (order, at)
 
 

@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from schemas.suppression import Suppression
+
 ORDERS: Final = "bounceline-contact-orders"
 """Name of the topic in the catalogue."""
 
@@ -24,9 +26,32 @@ class Denial(msgspec.Struct, frozen=True, tag_field="kind", tag="denial"):
     status: Literal["Typofix", "Preblock"]
     since: str
 
+    @property
+    def name(self) -> tuple[str, str]:
+        """Tenant and recipient."""
+        return self.tenant, self.recipient
 
-Order = Denial
-"""What stands on the topic, told apart by `kind`. A further kind makes this a union: `Denial | Other`."""
+
+class Restatement(msgspec.Struct, frozen=True, tag_field="kind", tag="restatement"):
+    """A worker has said or written something of a contact after it had lost the partition: the owner has the last word.
+
+    `contact` is the table key. `said` is what that worker published last, null where it published nothing: where the
+    standing is another one, the owner says it again. `cells` are the table's windows that it wrote to the changelog:
+    the owner writes them again, so that its own are the last ones there.
+    """
+
+    contact: str
+    cells: tuple[int, ...]
+    said: Suppression | None
+
+    @property
+    def name(self) -> tuple[str, str] | None:
+        """Tenant and recipient, where anything was said."""
+        return (self.said.tenant, self.said.recipient) if self.said else None
+
+
+Order = Denial | Restatement
+"""What stands on the topic, told apart by `kind`."""
 
 
 def order_key(contact_key: str, order_id: str) -> bytes:

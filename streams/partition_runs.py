@@ -11,8 +11,8 @@ from typing import Final
 
 import structlog
 
-from agents.ports import Agent, Batch, Record
-from streams.state.partitions import FENCED_SECONDS, Fenced
+from agents.ports import Agent, Batch, Fenced, Record
+from streams.state.partitions import FENCED_SECONDS
 
 IDLE_SECONDS: Final = 1.0
 """After which a partition is told, by a batch without records, that nothing came: time goes on all the same."""

@@ -6,12 +6,25 @@ Beside them it carries out orders (`schemas.order`): of one partition, events an
 from collections.abc import AsyncIterable, Collection, Mapping, Sequence
 
 from agents.dead_letters import dead_letter
-from agents.ports import Agent, Arrivals, Batch, Changed, Complete, ContactTable, Known, Meter, Outgoing, Publisher
+from agents.ports import (
+    Agent,
+    Arrivals,
+    Batch,
+    Changed,
+    Complete,
+    ContactTable,
+    Fenced,
+    Known,
+    Meter,
+    Outgoing,
+    Publisher,
+)
 from agents.suppress.cells import changes, to_cells, to_contact, to_deliveries
 from agents.suppress.contact import Contact
 from agents.suppress.decision import Decision, Name, Timed, TimedOrder, carry_out, decide
 from agents.suppress.identity import ContactKeys, contact_name
 from agents.suppress.network import learnt, told
+from agents.suppress.restating import asked_of, restatements, with_asked
 from agents.suppress.watermark import Watermark
 from schemas.codec import decode_delivery_event, decode_order, encode
 from schemas.delivery import origin_of
@@ -33,6 +46,16 @@ def make_suppress_agent(
     def named(names: Collection[Name]) -> dict[Name, str]:
         return {name: contact_name(contact_key, *name) for name in names}
 
+    async def remember(
+        batch: Batch, decision: Decision, names: Mapping[Name, str], changed: Mapping[str, Changed]
+    ) -> None:
+        try:
+            await contacts.write(batch, changed)
+        except Fenced:
+            # What we have just said and written may stand behind what the partition's owner has.
+            await out.publish(restatements(decision, names, changed))
+            raise
+
     async def decide_events(batch: Batch, watermark: Watermark) -> None:
         complete = arrivals.complete(batch.partition, batch.start)
         watermark.advance(complete.until)
@@ -48,7 +71,7 @@ def make_suppress_agent(
 
         await out.publish([*dead, *_records(decision)])
         changed = _changed(decision, names, found, known) | learnt(found, network, watermark.newest, policy)
-        await contacts.write(batch, changed)
+        await remember(batch, decision, names, changed)
         # What is still to come is up to one lateness older, and joins what began one more before it.
         await contacts.forget(batch, watermark.newest - 2 * policy.longest_lateness)
         batch.done()
@@ -58,15 +81,15 @@ def make_suppress_agent(
 
     async def carry_out_orders(batch: Batch) -> None:
         orders, dead = _decode_orders(batch, meter)
-        names = named(dict.fromkeys((order.tenant, order.recipient) for order, _ in orders))
-        asked = list(names.values())
+        names = named(dict.fromkeys(order.name for order, _ in orders if order.name))
+        asked = list(dict.fromkeys([*names.values(), *asked_of(orders)]))
         found = dict(zip(asked, await contacts.read(batch, asked, ()), strict=True))
         known = {name: to_contact(*found[asked]) for name, asked in names.items()}
 
         decision = carry_out(known, orders, policy)
 
         await out.publish([*dead, *_records(decision)])
-        await contacts.write(batch, _changed(decision, names, found, known))
+        await remember(batch, decision, names, with_asked(_changed(decision, names, found, known), orders, found))
         # What has been carried out is not to be read again, nor to stand there: it names people.
         await out.publish(_carried_out(batch))
         batch.done()

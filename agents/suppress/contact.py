@@ -9,7 +9,7 @@ from typing import Final
 from agents.suppress import attempts
 from agents.suppress.attempts import Mark
 from schemas.delivery import DeliveryEvent
-from schemas.order import Order
+from schemas.order import Denial
 from schemas.policy import TenantPolicy
 from schemas.suppression import Reason
 from schemas.typology import SOFT, Status
@@ -115,9 +115,9 @@ class Contact:
                 changed = False
         return changed
 
-    def obey(self, order: Order, at: int) -> bool:
-        """Carry out an order; `at` is its `since` in ms. Says whether anything changed; a repeat changes nothing."""
-        match order.status:
+    def obey(self, denial: Denial, at: int) -> bool:
+        """Block as a check has found; `at` is its `since` in ms. Says whether anything changed; a repeat does not."""
+        match denial.status:
             case "Typofix":
                 return self._at_once("Typofix", (at, "", TYPO_RULE))
             case "Preblock":

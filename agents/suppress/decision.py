@@ -6,7 +6,7 @@ from typing import NamedTuple
 from agents.suppress.contact import Contact
 from agents.suppress.reasons import reasons, suppression
 from schemas.delivery import DeliveryEvent
-from schemas.order import Order
+from schemas.order import Order, Restatement
 from schemas.policy import Policy
 from schemas.suppression import Suppression
 
@@ -18,7 +18,7 @@ Timed = tuple[DeliveryEvent, int]
 
 
 TimedOrder = tuple[Order, int]
-"""An order with its `since` in ms."""
+"""An order with its `since` in ms, 0 where it has none."""
 
 
 class Decision(NamedTuple):
@@ -69,9 +69,16 @@ def carry_out(contacts: Mapping[Name, Contact], orders: Sequence[TimedOrder], po
     said: list[Suppression] = []
     changed: dict[Name, bool] = {}
     for order, at in orders:
-        name = (order.tenant, order.recipient)
-        learnt = contacts[name].obey(order, at)
-        learnt = _say(said, name, contacts[name], policy, "check") or learnt
+        name = order.name
+        if name is None:
+            continue
+        contact = contacts[name]
+        if isinstance(order, Restatement):
+            contact.standing = order.said.reasons if order.said else ()  # as if it had been said last
+            learnt = _say(said, name, contact, policy, "report")
+        else:
+            learnt = contact.obey(order, at)
+            learnt = _say(said, name, contact, policy, "check") or learnt
         changed[name] = changed.get(name, False) or learnt
     return Decision(said, [name for name, has in changed.items() if has], 0)
 

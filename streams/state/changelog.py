@@ -13,10 +13,11 @@ from typing import Final
 import structlog
 from aiokafka.structs import ConsumerRecord
 
+from agents.ports import Fenced
 from streams.partition_reader import read_stretch
 from streams.publisher import KafkaPublisher
 from streams.settings import Settings
-from streams.state.partitions import Fenced, Owned, RedisPartitions
+from streams.state.partitions import Owned, RedisPartitions
 from streams.state.scripts import Changes, Notes
 from streams.state.store import RedisStore
 

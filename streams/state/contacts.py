@@ -9,14 +9,14 @@ from typing import Any, Final
 
 import faust
 
-from agents.ports import Batch, Changed, Known
+from agents.ports import Batch, Changed, Fenced, Known
 from streams.partition_reader import committed
 from streams.patience import patiently
 from streams.publisher import partition_of
 from streams.settings import Settings
 from streams.state.changelog import Changelog
 from streams.state.deliveries import EVENTS, HOURS, over, to_hours, to_marks, to_notes
-from streams.state.partitions import FENCED_SECONDS, Fenced, RedisPartitions, StateLost, Write
+from streams.state.partitions import FENCED_SECONDS, RedisPartitions, StateLost, Write
 from streams.state.scripts import Changes
 
 CONTACTS: Final = "contacts"

@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from agents.ports import Fenced
 from streams.state import scripts
 from streams.state.scripts import Changes, Notes
 
@@ -36,10 +37,6 @@ other may only be slower to let go."""
 
 ESCAPED: Final = str.maketrans({character: f"\\{character}" for character in "*?[]\\"})
 """What means something in a pattern of SCAN; a prefix may hold it."""
-
-
-class Fenced(Exception):
-    """Another worker owns the partition now: what we were about to write is its business."""
 
 
 class StateLost(Exception):

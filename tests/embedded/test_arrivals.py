@@ -1,24 +1,14 @@
 """What workers tell of how far they have read, and when a reader may believe it."""
 
-from collections.abc import AsyncIterator
 from itertools import count
 
-import pytest
 from redis.asyncio import Redis
 
 from agents.ports import Complete
 from streams.arrivals import NOTHING, SLACK_MS, RedisArrivals
-from streams.dev_stack import Endpoints
 from streams.transport import Progress, View
 
 NOW = 2**40
-
-
-@pytest.fixture
-async def redis(stack: Endpoints) -> AsyncIterator[Redis]:
-    """Give a client that two workers share."""
-    async with Redis.from_url(stack.redis) as client:
-        yield client
 
 
 polls = count(NOW * 2)  # each later than the one before, and than anything told

@@ -1,107 +1,24 @@
 """The store and its changelog: a batch in one round trip each way, fenced, and never trusted when Redis has changed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from itertools import count
 from typing import Any
 
-import faust
 import pytest
 from redis.asyncio import Redis
 
-from agents.ports import Changed
+from agents.ports import Changed, Fenced
 from agents.suppress.attempts import DELIVERED, Mark
 from agents.suppress.cells import STANDING
 from agents.suppress.identity import contact_keys, contact_name
 from schemas.codec import encode
 from schemas.times import HOUR
-from streams.app import make_app
-from streams.dev_stack import Endpoints
-from streams.memory import MemoryBatch, MemoryRecord
-from streams.publisher import KafkaPublisher, partition_of
-from streams.settings import Settings, from_environment
-from streams.state.changelog import Changelog
-from streams.state.contacts import RedisContactTable, make_contacts
-from streams.state.deliveries import Deliveries
-from streams.state.partitions import Fenced, Owned, StateLost, Write
-from streams.state.store import RedisStore
-from streams.topics import ensure_topics
+from streams.settings import Settings
+from streams.state.partitions import Owned, StateLost, Write
 from tests.support.histories import delivery_event
 from tests.support.oracle import Event
+from tests.support.owner import CONTACT, DAY, PARTITION, Owner, recipient_here
 
-CONTACT = "acme\x1f" + "ab" * 32
-PARTITION = partition_of(b"ab" * 32, 8)
-DAY = 20_000
 HOUR_NUMBER = 480_000
-
-
-class Owner:
-    """One worker's hold on the table, without the worker."""
-
-    def __init__(self, settings: Settings, publisher: KafkaPublisher) -> None:
-        app: faust.App = make_app(settings)
-        self.faust_table: Any = make_contacts(app, settings.redis, 8)
-        self.store: RedisStore = self.faust_table.table.data
-        self.partitions = self.store.partitions
-        deliveries = Deliveries(settings, self.partitions, contact_keys(settings.contact_secret))
-        self.changelog = Changelog(settings, self.store, publisher, deliveries.renote)
-        self.crashes: list[BaseException] = []
-        self.table = RedisContactTable(settings, self.partitions, self.changelog, self.crashes.append)
-        self.at = 0
-
-    def batch(self) -> MemoryBatch:
-        """Give a batch of one record, at the next offset."""
-        self.at += 1
-        return MemoryBatch([MemoryRecord("delivery-events", PARTITION, self.at - 1, None, None, None)])
-
-    async def read(self, *contacts: str) -> list[dict[int, bytes]]:
-        """Read the cells of contacts."""
-        return [dict(known.cells) for known in await self.table.read(self.batch(), contacts, ())]
-
-    async def cells(self) -> dict[int, bytes]:
-        return (await self.read(CONTACT))[0]
-
-    async def write(self, changes: Mapping[str, Mapping[int, bytes | None]]) -> None:
-        """Write cells."""
-        await self.table.write(self.batch(), {contact: Changed(cells) for contact, cells in changes.items()})
-
-    async def put(self, **cells: bytes | None) -> None:
-        """Write cells; `day3=…` is the cell three days after the first."""
-        await self.write({CONTACT: {DAY + int(name.removeprefix("day")): cell for name, cell in cells.items()}})
-
-
-@pytest.fixture
-async def settings(stack: Endpoints, prefix: str) -> Settings:
-    """Give settings whose topics exist."""
-    settings = from_environment(
-        {
-            "BOUNCELINE_KAFKA": stack.kafka,
-            "BOUNCELINE_REDIS": stack.redis,
-            "BOUNCELINE_TOPIC_PREFIX": prefix,
-            "BOUNCELINE_CONTACT_SECRET": "a secret",
-        }
-    )
-    await ensure_topics(settings)
-    return settings
-
-
-@pytest.fixture
-async def owners(settings: Settings) -> AsyncIterator[list[Owner]]:
-    """Give three workers' holds on the table; none has taken anything yet."""
-    publisher = KafkaPublisher(settings)
-    await publisher.start()
-    found = [Owner(settings, publisher) for _ in range(3)]
-    yield found
-    for owner in found:
-        await owner.store.close()
-    await publisher.stop()
-
-
-@pytest.fixture
-async def redis(stack: Endpoints) -> AsyncIterator[Redis]:
-    """Give a connection of our own."""
-    async with Redis.from_url(stack.redis) as found:
-        yield found
 
 
 async def _dump(redis: Redis, prefix: str) -> dict[bytes, Any]:
@@ -354,7 +271,7 @@ async def test_deliveries_are_read_again_from_the_events_after_a_loss_of_redis(
 ) -> None:
     """Story: four deliveries are on delivery-events; three have been noted, the last is still to be decided."""
     owner = owners[0]
-    recipient = _recipient()
+    recipient = recipient_here()
     name = contact_name(contact_keys(settings.contact_secret), "acme", recipient)
     history = [Event(_delivered(minutes, "")[0], f"m{minutes}", "delivered") for minutes in (5, 40, 70, 80)]
     records = [(None, encode(delivery_event(event, recipient=recipient))) for event in history]
@@ -371,13 +288,6 @@ async def test_deliveries_are_read_again_from_the_events_after_a_loss_of_redis(
     owner.at = 3
     known = (await owner.table.read(owner.batch(), [name], [name]))[0]
     assert sorted(known.delivered) == [(e.at, e.message, DELIVERED) for e in history[:3]]
-
-
-def _recipient() -> str:
-    """Give an address whose contact is in `PARTITION`."""
-    keys = contact_keys(b"a secret")
-    names = (f"r{number}@example.com" for number in count())
-    return next(name for name in names if partition_of(keys(name).encode(), 8) == PARTITION)
 
 
 async def test_a_redis_flushed_amid_a_restore_does_not_pass_for_whole(
@@ -445,7 +355,7 @@ async def test_a_flush_noticed_when_an_hour_is_dropped_loses_nothing(
 ) -> None:
     """Story: Redis is flushed after a batch was written and before the hour that it left behind is dropped."""
     owner = owners[0]
-    recipient = _recipient()
+    recipient = recipient_here()
     name = contact_name(contact_keys(settings.contact_secret), "acme", recipient)
     history = [Event(_delivered(minutes, "")[0], f"m{minutes}", "delivered") for minutes in (5, 200)]
     records = [(None, encode(delivery_event(event, recipient=recipient))) for event in history]

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from agents.ports import Fenced
 from streams import partition_runs
 from streams.memory import MemoryBatch, MemoryRecord
 from streams.partition_runs import PartitionRuns
-from streams.state.partitions import Fenced
 
 
 def batch(partition: int, offset: int) -> MemoryBatch:

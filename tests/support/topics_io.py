@@ -13,7 +13,8 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from agents.suppress.identity import contact_keys
 from streams.dev_stack import Endpoints
 from streams.publisher import partition_of
-from streams.settings import DEV_SECRET
+from streams.reading import read_to_end
+from streams.settings import DEV_SECRET, from_environment
 
 PARTITIONS: Final = 8
 PATIENCE_SECONDS: Final = 120.0  # the pipeline takes a second, a rebalance ten; the rest is for a busy machine
@@ -43,11 +44,10 @@ class Topics:
             return await Topics(self._stack, self._prefix, producer).publish(lines, keys)
 
     async def read(self, topic: str) -> list[ConsumerRecord]:
-        """Read a topic from the beginning until nothing more comes for a second, partition by partition."""
-        async with self._reader(topic) as reader:
-            found: list[ConsumerRecord] = []
-            while fetched := await reader.getmany(timeout_ms=1_000):
-                found += [record for records in fetched.values() for record in records]
+        """Read a topic from its beginning to its end, partition by partition."""
+        environ = {"BOUNCELINE_KAFKA": self._stack.kafka, "BOUNCELINE_TOPIC_PREFIX": self._prefix}
+        settings = from_environment(environ, default_secret=b"unused")
+        found = [record async for record in read_to_end(settings, {topic: {}})]
         return sorted(found, key=lambda record: (record.partition, record.offset))
 
     async def decided(self) -> None:
