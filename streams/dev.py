@@ -119,7 +119,10 @@ async def _ready(workers: Sequence[RunningWorker]) -> None:
                     check(workers)
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            raise StackFailed(f"The workers did not take work within {READY_SECONDS:g} s.") from None
+            failed = StackFailed(f"The workers did not take work within {READY_SECONDS:g} s.")
+            for worker in workers:
+                failed.add_note(f"{worker.server.name}: {worker.server.log()}")
+            raise failed from None
 
 
 async def _is_ready(session: aiohttp.ClientSession, address: str) -> bool:
