@@ -5,8 +5,9 @@ Every worker tells, for its partitions of `esp-reports`, up to which record time
 makes it older. A partition that has been read to its end is told to be complete up to now: an idle one holds nobody
 back.
 
-What was told is in `delivery-events` by then. So a reader takes it for granted once it has decided its partition up to
-an end of the log that it has seen later.
+What was told is in `delivery-events` by then. So a reader takes it for granted once it has decided and committed its
+partition up to an end of the log that it has seen later. Committed, since what is read again after a crash must find
+that nothing has been forgotten which it was decided by.
 """
 
 import time
@@ -42,24 +43,29 @@ class RedisArrivals:
         self._partitions = partitions
         self._expected: dict[int, _Expected] = {}
         self._taken: dict[int, tuple[int, Complete]] = {}  # partition -> end of the log, and what is complete there
+        self._committed: dict[int, int] = {}  # partition -> offset
 
     def complete(self, partition: int, offset: int) -> Complete:
         """Give what is complete for who has decided a partition of `delivery-events` up to `offset` (exclusive)."""
         expected = self._expected.get(partition)
-        if expected and expected.end is not None and offset >= expected.end:
+        if expected and expected.end is not None and self._committed.get(partition, 0) >= expected.end:
             self._taken[partition] = (expected.end, expected.complete)
             del self._expected[partition]
         end, complete = self._taken.get(partition, (0, NOTHING))
         return complete if offset >= end else NOTHING  # smaller: it has gone back to what was committed
 
-    async def look(self, reports: Mapping[int, Progress], events: Mapping[int, View]) -> None:
+    async def look(
+        self, reports: Mapping[int, Progress], events: Mapping[int, View], decided: Mapping[int, Progress]
+    ) -> None:
         """Tell how far our partitions of reports are, and learn how far all are.
 
         Args:
-            reports: Our partitions of `esp-reports`.
+            reports: Our partitions of `esp-reports`: how far they have been committed.
             events: Our partitions of `delivery-events`, as last seen on the broker.
+            decided: The same: how far they have been committed.
 
         """
+        self._committed.update((partition, one.offset) for partition, one in decided.items())
         if reports:
             await self._redis.hset(self._key, mapping={str(number): one.text() for number, one in reports.items()})
         complete = self._complete(await self._redis.hgetall(self._key))

@@ -158,7 +158,10 @@ class Worker:
             await asyncio.sleep(ARRIVALS_SECONDS)
             with suppress(RedisError, RedisClusterException):
                 consumer = cast("Consumer", self._app.consumer)
-                await self._arrivals.look(consumer.progress(self._reports), consumer.views(self._events))
+                events = self._events
+                await self._arrivals.look(
+                    consumer.progress(self._reports), consumer.views(events), consumer.progress(events)
+                )
 
     async def _on_assigned(self, _app: Any, assigned: set[TP], **_: Any) -> None:
         if self._stop.is_set():

@@ -162,9 +162,7 @@ class RedisContactTable:
         ours = asyncio.current_task()
         while self._taking.get(partition) is ours and not self._is_whole(partition):
             try:
-                await self._take(
-                    partition, partial(self._committed, partition), lambda: self._taking.get(partition) is ours
-                )
+                await self._take(partition, partial(self._committed, partition))
             except Fenced:  # by a worker that is slower to let go, or it is not ours any more
                 if self._taking.get(partition) is ours:
                     await asyncio.sleep(FENCED_SECONDS)
@@ -185,17 +183,22 @@ class RedisContactTable:
             return batch.start
         return max(self._reached.get(batch.partition, 0), await self._committed(batch.partition))
 
-    async def _take(
-        self, partition: int, source: Callable[[], Awaitable[int]], wanted: Callable[[], bool] = lambda: True
-    ) -> None:
+    async def _take(self, partition: int, source: Callable[[], Awaitable[int]]) -> None:
+        wanted = self._wanted(partition)
         if not self._is_whole(partition):
             async with self._lock(partition):
                 if not self._is_whole(partition):
                     await self._restore_locked(partition, await source(), wanted)
 
     async def _restore(self, partition: int, source: int) -> None:
+        wanted = self._wanted(partition)
         async with self._lock(partition):
-            await self._restore_locked(partition, source, lambda: True)
+            await self._restore_locked(partition, source, wanted)
+
+    def _wanted(self, partition: int) -> Callable[[], bool]:
+        """Give what says whether to go on restoring: not once the partition is let go of, for a rebalance waits."""
+        taking = self._taking.get(partition)
+        return lambda: taking is None or self._taking.get(partition) is taking
 
     def _lock(self, partition: int) -> asyncio.Lock:
         return self._locks.setdefault(partition, asyncio.Lock())

@@ -14,9 +14,11 @@ NOW = 2**40
 polls = count(NOW * 2)  # each later than the one before, and than anything told
 
 
-async def look(arrivals: RedisArrivals, reports: dict[int, Progress], end: int, times: int = 1) -> None:
+async def look(
+    arrivals: RedisArrivals, reports: dict[int, Progress], end: int, times: int = 1, committed: int = 1_000
+) -> None:
     for _ in range(times):
-        await arrivals.look(reports, {5: View(end, next(polls))})
+        await arrivals.look(reports, {5: View(end, next(polls))}, {5: Progress(committed, NOW)})
 
 
 async def test_what_is_told_is_believed_once_an_end_seen_later_has_been_decided(redis: Redis, prefix: str) -> None:
@@ -29,6 +31,16 @@ async def test_what_is_told_is_believed_once_an_end_seen_later_has_been_decided(
     await look(arrivals, reports, end=120)
     assert arrivals.complete(5, 119) == NOTHING
     assert arrivals.complete(5, 120) == Complete(NOW - SLACK_MS, {0: 10, 1: 20})
+
+
+async def test_what_has_been_decided_and_not_committed_may_be_decided_again_and_settles_nothing(
+    redis: Redis, prefix: str
+) -> None:
+    arrivals = RedisArrivals(redis, prefix, 1)
+    await look(arrivals, {0: Progress(10, NOW)}, end=50, times=3, committed=49)
+    assert arrivals.complete(5, 50) == NOTHING
+    await look(arrivals, {0: Progress(10, NOW)}, end=50, committed=50)
+    assert arrivals.complete(5, 50) != NOTHING
 
 
 async def test_the_slowest_partition_counts_and_one_unheard_of_holds_all_back(redis: Redis, prefix: str) -> None:

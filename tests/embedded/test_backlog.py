@@ -11,7 +11,7 @@ from tests.support.conformance import expected, lines, standing
 from tests.support.topics_io import PARTITIONS, topics_of
 
 HISTORY = "disorder-and-repeats"
-AHEAD_SECONDS = 7.0
+AHEAD_SECONDS = 9.0
 """How long one worker is ahead: longer than it takes to believe that a partition is complete and forget by that."""
 
 

@@ -1,6 +1,8 @@
 """Whatever fails while reports come in, the standing decisions end the same."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -14,6 +16,7 @@ from tests.support.conformance import expected, lines, standing
 from tests.support.topics_io import Topics, topics_of
 
 HISTORY = "disorder-and-repeats"
+PAUSE_SECONDS = 7.0  # the session is 4 s, and the other one needs some to take over
 ROUNDS = 3  # faults of each kind, spread over the history; a worker's start takes most of the time
 
 
@@ -64,6 +67,13 @@ class Installation:
         """Let one join, then the oldest leave."""
         await self.start_worker()
         await self.stop_worker()
+
+    async def pause_worker(self) -> None:
+        """Stop the oldest worker for longer than its session, as a virtual machine that is moved; then let it go on."""
+        worker, _ = self._workers[0]
+        os.kill(worker.server.pid, signal.SIGSTOP)
+        await asyncio.sleep(PAUSE_SECONDS)
+        os.kill(worker.server.pid, signal.SIGCONT)
 
     async def flush(self) -> None:
         """Lose all that Redis holds of us."""
@@ -119,12 +129,14 @@ STORIES: dict[str, Faults] = {
     "a worker is killed again and again": [Installation.kill_worker] * ROUNDS,
     "Redis is flushed again and again": [Installation.flush] * ROUNDS,
     "Redis is rolled back again and again": [Installation.roll_back] * (ROUNDS + 1),
+    "a worker is paused again and again": [Installation.pause_worker] * ROUNDS,
     "workers come and go": [Installation.exchange_worker] * 3,
     "all of it": [
         Installation.roll_back,
         Installation.kill_worker,
         Installation.flush,
         Installation.exchange_worker,
+        Installation.pause_worker,
         Installation.roll_back,
         Installation.kill_worker,
         Installation.flush,
