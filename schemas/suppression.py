@@ -44,10 +44,6 @@ class Suppression(msgspec.Struct, frozen=True):
     policy: str
     cause: str
 
-    def same_decision(self, other: "Suppression") -> bool:
-        """Say whether both tell the same but for `policy` and `cause`, so that the second need not be written."""
-        return msgspec.structs.replace(other, policy=self.policy, cause=self.cause) == self
-
 
 def suppression_key(tenant: str, recipient: str) -> bytes:
     """Give the record key on `suppressions`: tenant, unit separator, canonical recipient, in UTF-8."""

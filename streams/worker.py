@@ -61,7 +61,7 @@ class Worker:
         self._settings = settings
         self._meter = PrometheusMeter()
         self._publisher = KafkaPublisher(settings)
-        self._app = make_app(settings)
+        self.app = make_app(settings)
         self._reports, self._events = settings.topic("esp-reports"), settings.topic("delivery-events")
         self._failure: BaseException | None = None
         self._stop = asyncio.Event()
@@ -70,7 +70,7 @@ class Worker:
         )
 
         contact_key = contact_keys(settings.contact_secret)
-        store = make_contacts(self._app, settings.redis, catalogue()["delivery-events"].partitions).table.data
+        store = make_contacts(self.app, settings.redis, catalogue()["delivery-events"].partitions).table.data
         deliveries = Deliveries(settings, store.partitions, contact_key)
         changelog = Changelog(settings, store, self._publisher, deliveries.renote)
         self._contacts = RedisContactTable(settings, store.partitions, changelog, self._on_crash)
@@ -80,7 +80,7 @@ class Worker:
         patient = ContactReader(store.partitions, contact_key, count, ASKED_SECONDS)
         patient_desk = make_desk(patient, self._publisher, contact_key, settings.policy)
         check = make_check_agent(patient_desk, self._publisher, self._meter)
-        bind(self._app, settings.topic("send-requests"), "check", PartitionRuns(check, self._on_crash))
+        bind(self.app, settings.topic("send-requests"), "check", PartitionRuns(check, self._on_crash))
         gate = Gate(desk, reader, settings.tokens, settings.policy, self._meter)
         self._web = Web(self._meter, self.is_ready, http_port, webhooks, gate.routes())
         self._redis = async_client(settings.redis)
@@ -90,16 +90,16 @@ class Worker:
         suppress = make_suppress_agent(
             self._contacts, self._publisher, self._arrivals, contact_key, settings.policy, self._meter
         )
-        bind(self._app, self._reports, "classify", PartitionRuns(classify, self._on_crash))
+        bind(self.app, self._reports, "classify", PartitionRuns(classify, self._on_crash))
         self._suppress = PartitionRuns(suppress, self._on_crash, self._is_ours_all_the_same)
-        bind(self._app, self._events, "suppress", self._suppress)
-        bind(self._app, settings.topic(ORDERS), "suppress-orders", self._suppress, beside=True)
-        cast("Any", self._app.on_partitions_assigned).connect(self._on_assigned)
-        cast("Any", self._app.on_partitions_revoked).connect(self._on_revoked)
+        bind(self.app, self._events, "suppress", self._suppress)
+        bind(self.app, settings.topic(ORDERS), "suppress-orders", self._suppress, beside=True)
+        cast("Any", self.app.on_partitions_assigned).connect(self._on_assigned)
+        cast("Any", self.app.on_partitions_revoked).connect(self._on_revoked)
 
     def is_ready(self) -> bool:
         """Whether work is being taken: partitions are assigned, their state is whole, and nothing has crashed."""
-        app = self._app
+        app = self.app
         running = app.started and not app.crashed and app.tables.actives_ready and not app.rebalancing
         return running and self._contacts.is_ready()
 
@@ -122,7 +122,7 @@ class Worker:
             task.add_done_callback(self._on_watch_end)
         await self._publisher.start()
         await self._web.start()
-        await self._app.start()
+        await self.app.start()
         _log.info("worker-started", group=self._settings.group)
         await self._stop.wait()
         if self._failure:
@@ -142,22 +142,22 @@ class Worker:
 
     async def _finish(self) -> None:
         await self._contacts.revoked()
-        await self._app.stop()
+        await self.app.stop()
         await self._web.stop()  # before the publisher: webhooks are taken until then
         await self._publisher.stop()
 
     async def _watch_faust(self) -> None:
         """Raise when a part of Faust has crashed: it would go on as if alive, and do nothing."""
-        while not self._app.crashed:  # noqa: ASYNC110 - Faust has a flag for it and no event
+        while not self.app.crashed:  # noqa: ASYNC110 - Faust has a flag for it and no event
             await asyncio.sleep(WATCH_SECONDS)
-        raise WorkerFailed("a part of Faust has crashed") from self._app.crash_reason
+        raise WorkerFailed("a part of Faust has crashed") from self.app.crash_reason
 
     async def _watch_arrivals(self) -> None:
         """Tell how far reports have been read, and learn how far the others are; Redis may be away meanwhile."""
         while True:
             await asyncio.sleep(ARRIVALS_SECONDS)
             with suppress(RedisError, RedisClusterException):
-                consumer = cast("Consumer", self._app.consumer)
+                consumer = cast("Consumer", self.app.consumer)
                 events = self._events
                 await self._arrivals.look(
                     consumer.progress(self._reports), consumer.views(events), consumer.progress(events)
@@ -178,7 +178,7 @@ class Worker:
 
     def _is_ours_all_the_same(self, partition: int) -> bool:
         """Say of a partition that another worker has taken whether it is ours: not while ours are being revoked."""
-        return self._contacts.fenced(partition) and cast("Consumer", self._app.consumer).flow_active
+        return self._contacts.fenced(partition) and cast("Consumer", self.app.consumer).flow_active
 
     def _on_watch_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):

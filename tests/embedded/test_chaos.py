@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +17,7 @@ from tests.support.conformance import expected, lines, standing
 from tests.support.topics_io import Topics, topics_of
 
 HISTORY = "disorder-and-repeats"
+CAUSE = re.compile(rb'"cause":"[a-z-]+"')
 PAUSE_SECONDS = 7.0  # the session is 4 s, and the other one needs some to take over
 ROUNDS = 3  # faults of each kind, spread over the history; a worker's start takes most of the time
 
@@ -156,3 +158,15 @@ async def test_the_standing_decisions_end_as_if_nothing_had_happened(
                 await fault(installation)
         await topics.decided()
         assert expected(HISTORY) == standing(await topics.suppressions())
+        assert_repeats_are_equal([record.value for record in await topics.read("suppressions")])
+
+
+def assert_repeats_are_equal(values: list[bytes]) -> None:
+    """Assert that records that say the same are the same bytes, but for the cause."""
+    told: dict[bytes, set[bytes]] = {}
+    for value in values:
+        parsed = orjson.loads(value)
+        del parsed["cause"], parsed["policy"]
+        told.setdefault(orjson.dumps(parsed, option=orjson.OPT_SORT_KEYS), set()).add(CAUSE.sub(b"", value))
+    assert len(told) > 1
+    assert [same for same in told.values() if len(same) > 1] == []

@@ -1,74 +1,9 @@
-"""When two suppression records say the same, and under which key they stand."""
+"""Under which key a suppression stands."""
 
-from typing import Any
-
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
-from schemas.suppression import Reason, Suppression, suppression_key
-from schemas.typology import TYPOLOGY, Status
-
-SINCE = "2026-11-20T10:15:30.123Z"
-
-
-def reason(status: Status = "Spam", **changes: Any) -> Reason:
-    meaning = TYPOLOGY[status]
-    fields = {"since": SINCE, "expires_at": None, "rule": "r", "evidence": ("m1",), **changes}
-    return Reason(status=status, category=meaning.category, severity=meaning.severity, **fields)
-
-
-SPAM = Suppression(
-    schema=1,
-    tenant="acme",
-    recipient="jane@example.com",
-    action="suppress",
-    status="Spam",
-    category="complaint",
-    severity="critical",
-    since=SINCE,
-    expires_at=None,
-    reasons=(reason(),),
-    suppression_id="id",
-    policy="p",
-    cause="report",
-)
-
-
-def test_policy_and_cause_make_no_other_decision():
-    assert SPAM.same_decision(replace(SPAM, policy="another", cause="retract:42"))
-    assert replace(SPAM, policy="another", cause="check").same_decision(SPAM)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"schema": 2},
-        {"tenant": "umbrella"},
-        {"recipient": "john@example.com"},
-        {"action": "release"},
-        {"status": "User"},
-        {"category": "unsubscribe"},
-        {"severity": "none"},
-        {"since": "2026-11-20T10:15:30.124Z"},
-        {"expires_at": SINCE},
-        {"reasons": ()},
-        {"reasons": (reason(evidence=("m2",)),)},
-        {"reasons": (reason(rule="s"),)},
-        {"reasons": (reason(), reason("User"))},
-        {"suppression_id": "another"},
-    ],
-)
-def test_everything_else_does(change):
-    assert not SPAM.same_decision(replace(SPAM, **change))
-
-
-def test_every_field_is_covered():
-    assert {"policy", "cause"} | {
-        *("schema", "tenant", "recipient", "action", "status", "category", "severity"),
-        *("since", "expires_at", "reasons", "suppression_id"),
-    } == set(Suppression.__struct_fields__)
+from schemas.suppression import suppression_key
 
 
 def test_the_key_is_tenant_unit_separator_and_recipient_in_utf_8():

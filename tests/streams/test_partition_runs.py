@@ -11,8 +11,8 @@ from streams.memory import MemoryBatch, MemoryRecord
 from streams.partition_runs import PartitionRuns
 
 
-def batch(partition: int, offset: int) -> MemoryBatch:
-    return MemoryBatch([MemoryRecord("topic", partition, offset, None, None, None)])
+def batch(partition: int, offset: int, *, beside: bool = False) -> MemoryBatch:
+    return MemoryBatch([MemoryRecord("topic", partition, offset, None, None, None)], beside=beside)
 
 
 async def feed(queue: asyncio.Queue):
@@ -27,9 +27,12 @@ async def start(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator:
     monkeypatch.setattr(partition_runs, "FENCED_SECONDS", 0.01)
     tasks = []
 
-    def begin(agent, on_crash=pytest.fail, fenced=lambda _: False) -> asyncio.Queue:
+    def begin(agent, on_crash=pytest.fail, fenced=lambda _: False, idle=()) -> asyncio.Queue:
         queue: asyncio.Queue = asyncio.Queue()
-        tasks.append(asyncio.create_task(PartitionRuns(agent, on_crash, fenced).take(feed(queue))))
+        runs = PartitionRuns(agent, on_crash, fenced)
+        for partition in idle:
+            runs.begin(partition)
+        tasks.append(asyncio.create_task(runs.take(feed(queue))))
         return queue
 
     yield begin
@@ -72,6 +75,37 @@ async def test_after_a_while_without_records_a_batch_says_so_and_where_the_parti
     start(agent).put_nowait(batch(3, 7))
     await until(lambda: len(seen) >= 3)
     assert seen[:3] == [(3, 7, 1), (3, 8, 0), (3, 8, 0)]
+
+
+async def test_a_partition_of_which_nothing_ever_comes_is_told_so_once_it_has_begun(start):
+    seen = []
+
+    async def agent(batches):
+        async for one in batches:
+            seen.append((one.partition, one.start, len(one.records)))  # noqa: PERF401 - one at a time, without end
+
+    start(agent, idle=[4])
+    await until(lambda: len(seen) >= 2)
+    assert seen[:2] == [(4, 0, 0), (4, 0, 0)]
+
+
+async def test_a_batch_of_a_topic_beside_takes_its_turn_and_moves_the_partition_nowhere(start):
+    seen, gate = [], asyncio.Event()
+
+    async def agent(batches):
+        async for one in batches:
+            seen.append((one.start, one.beside))
+            await gate.wait()
+
+    queue = start(agent)
+    queue.put_nowait(batch(0, 7))
+    queue.put_nowait(batch(0, 900, beside=True))
+    await until(lambda: seen)
+    await asyncio.sleep(0.01)
+    assert seen == [(7, False)], "one after the other"
+    gate.set()
+    await until(lambda: len(seen) >= 3)
+    assert seen[:3] == [(7, False), (900, True), (8, False)]
 
 
 async def test_a_fenced_batch_is_decided_again_where_the_partition_is_still_ours(start):
