@@ -132,7 +132,9 @@ class Arrivals(Protocol):
         """Give what is complete for who has decided a partition of `delivery-events` up to `offset` (exclusive)."""
 
 
-Metric = Literal["reports", "delivery_events", "rejected", "late_reports", "suppressions", "orders", "checks"]
+Metric = Literal[
+    "reports", "delivery_events", "rejected", "late_reports", "dropped_events", "suppressions", "orders", "checks"
+]
 """The closed list of what agents count; `streams.metrics` says what each means."""
 
 

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 import orjson
 
+from schemas.command import Canonical, Command, to_command
 from schemas.decision import SendRequest, to_send_request
 from schemas.delivery import DeliveryEvent
 from schemas.order import Denial, Order
@@ -50,6 +51,12 @@ def decode_send_request(value: bytes | None) -> SendRequest | Rejected:
     """Decode the value of a record on `send-requests`, or the body of a check over HTTP."""
     decoded = decode_json(value)
     return decoded if isinstance(decoded, Rejected) else to_send_request(decoded)
+
+
+def decode_command(value: bytes | None, canonical: Canonical) -> Command | Rejected:
+    """Decode the value of a record on `contact-commands`; `canonical` gives canonical recipients."""
+    decoded = decode_json(value)
+    return decoded if isinstance(decoded, Rejected) else to_command(decoded, canonical)
 
 
 def decode_delivery_event(value: bytes | None) -> tuple[DeliveryEvent, int] | Rejected:

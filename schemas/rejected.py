@@ -17,6 +17,7 @@ Reason = Literal[
     "implausible-time",  # event time more than 10 min after the report was received
     "unknown-status",  # not one of the eight labels
     "unknown-outcome",  # not one of the ten outcomes
+    "unknown-command",  # a command that is none of release, suppress, erase, retract
     "unknown-purpose",  # a send request for something else than marketing or transactional mail
 ]
 """Why an element was rejected; the `reason` header of its dead letter."""

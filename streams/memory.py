@@ -71,6 +71,10 @@ class MemoryTable:
     def _deliveries(self, contact: str) -> list[Mark]:
         return [mark for hour in self._delivered.values() for mark in hour.get(contact, ())]
 
+    def names(self) -> list[str]:
+        """Give every contact that has a cell, in the order they came; not what the network knows of addresses."""
+        return [name for name in self._cells if not name.startswith("*")]
+
     async def write(self, batch: Batch, changes: Mapping[str, Changed]) -> None:
         """Change cells and remember deliveries; a contact without any cell is forgotten."""
         for contact, (cells, delivered) in changes.items():

@@ -13,6 +13,7 @@ _MEANING: Final[dict[Metric, tuple[str, tuple[str, ...]]]] = {
     "late_reports": ("Delivery events older than the allowed lateness when they came.", ()),
     "orders": ("Orders about contacts carried out, such as blocks that follow from a check.", ()),
     "checks": ("Recipients asked about before a send.", ()),
+    "dropped_events": ("Attempts and events of a contact dropped, oldest first, beyond the 256 that are kept.", ()),
     "suppressions": ("Records written to suppressions, blocks and releases.", ()),
 }
 

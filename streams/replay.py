@@ -1,21 +1,23 @@
-"""Replaying a file of reports without a broker: the same agents as the workers', one change, one record."""
+"""Replaying a file of reports and commands without a broker: the same agents as workers run, one record per change."""
 
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from itertools import groupby, islice
 
 import orjson
 
+from agents.classify.address import canonical_recipient
 from agents.classify.agent import make_classify_agent
 from agents.classify.classification import classify
 from agents.classify.table import RuleTable
 from agents.ports import Outgoing
 from agents.suppress.agent import make_suppress_agent
 from agents.suppress.identity import contact_keys
-from schemas.codec import decode_report, encode
+from schemas.codec import decode_command, decode_json, decode_report, encode
 from schemas.policy import Policy
 from schemas.rejected import Rejected
 from streams.memory import InOrder, MemoryBatch, MemoryPublisher, MemoryRecord, MemoryTable, NoMeter, each
+from streams.replay_commands import ReplayedCommands
 from streams.settings import DEV_SECRET
 
 CHUNK_LINES = 1_000
@@ -40,12 +42,12 @@ async def replay(
     on_rejected: Callable[[bytes], None],
     rules: RuleTable | None = None,
 ) -> None:
-    """Replay envelopes, one a line, in order.
+    """Replay envelopes and commands, one a line, in order.
 
     Args:
         lines: The file; blank lines are passed over.
         policy: The policy to decide by.
-        on_suppression: Takes every suppression record, one per change, as JSON.
+        on_suppression: Takes every suppression record, one per change, as JSON; and what an erasure prints.
         on_rejected: Takes every reject as JSON: `rejected`, `detail` and `line`.
         rules: The rule table to classify by; the built-in one by default.
 
@@ -58,25 +60,57 @@ async def replay(
         if outgoing.topic == "suppressions" and outgoing.value is not None:
             on_suppression(outgoing.value)
 
+    table = MemoryTable()
+    commands = ReplayedCommands(table, contact_key, policy, on_suppression)
     suppress_agent = make_suppress_agent(
-        MemoryTable(), MemoryPublisher(take), InOrder(), contact_key, policy, NoMeter()
+        table, MemoryPublisher(take), InOrder(), contact_key, policy, NoMeter(), lambda _: commands.retracted
     )
 
-    async def delivery_events() -> AsyncIterator[MemoryBatch]:
-        # A batch each: a worker folds the changes of a batch into one record, replay shows every change.
-        numbered = _numbered(lines)
-        while chunk := list(islice(numbered, CHUNK_LINES)):
-            reports = MemoryBatch([MemoryRecord("esp-reports", 0, n, None, None, line) for n, line in chunk])
-            await classify_agent(each([reports]))
-            for outgoing in waiting:
-                if outgoing.topic == "dead-letters":
-                    on_rejected(_rejected_of(outgoing))
-                else:
-                    record = MemoryRecord(outgoing.topic, 0, 0, None, outgoing.key, outgoing.value)
-                    yield MemoryBatch([record])
-            waiting.clear()
+    async def events_of(found: list[tuple[int, bytes]]) -> AsyncIterator[MemoryBatch]:
+        reports = MemoryBatch([MemoryRecord("esp-reports", 0, n, None, None, line) for n, line in found])
+        await classify_agent(each([reports]))
+        for outgoing in waiting:
+            if outgoing.topic == "dead-letters":
+                on_rejected(_rejected_of(outgoing))
+            else:
+                # A batch each, so that what follows from a report is said before the next is read.
+                yield MemoryBatch([MemoryRecord(outgoing.topic, 0, 0, None, outgoing.key, outgoing.value)])
+        waiting.clear()
 
-    await suppress_agent(delivery_events())
+    async def obey(number: int, line: bytes) -> None:
+        command = decode_command(line, canonical_recipient)
+        if isinstance(command, Rejected):
+            on_rejected(_rejected(number, command))
+        else:
+            await commands.obey(command)
+
+    await suppress_agent(_in_file_order(lines, events_of, obey))
+
+
+async def _in_file_order(
+    lines: Iterable[bytes],
+    events_of: Callable[[list[tuple[int, bytes]]], AsyncIterator[MemoryBatch]],
+    obey: Callable[[int, bytes], Awaitable[None]],
+) -> AsyncIterator[MemoryBatch]:
+    """Give the batches of a file's events, and obey each command once every batch before it has been decided."""
+    numbered = _numbered(lines)
+    while chunk := list(islice(numbered, CHUNK_LINES)):
+        for is_command, found in groupby(chunk, lambda line: _is_command(line[1])):
+            if not is_command:
+                async for batch in events_of(list(found)):
+                    yield batch
+                continue
+            # The agent asks for the next batch when it is done with the last.
+            for number, line in found:
+                await obey(number, line)
+
+
+def _is_command(line: bytes) -> bool:
+    """Say whether a line is a command and not an envelope: it has a field `command` (SPEC 10)."""
+    if b'"command"' not in line:  # nearly every line; a name in JSON may be escaped, but nobody does
+        return False
+    decoded = decode_json(line)
+    return isinstance(decoded, dict) and "command" in decoded
 
 
 def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -3,7 +3,7 @@
 Beside them it carries out orders (`schemas.order`): of one partition, events and orders come one after the other.
 """
 
-from collections.abc import AsyncIterable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Collection, Mapping, Sequence
 
 from agents.dead_letters import dead_letter
 from agents.ports import (
@@ -27,6 +27,7 @@ from agents.suppress.network import learnt, told
 from agents.suppress.restating import asked_of, restatements, with_asked
 from agents.suppress.watermark import Watermark
 from schemas.codec import decode_delivery_event, decode_order, encode
+from schemas.command import Retract
 from schemas.delivery import origin_of
 from schemas.order import ORDERS
 from schemas.policy import Policy
@@ -35,12 +36,20 @@ from schemas.suppression import suppression_key
 
 
 def make_suppress_agent(
-    contacts: ContactTable, out: Publisher, arrivals: Arrivals, contact_key: ContactKeys, policy: Policy, meter: Meter
+    contacts: ContactTable,
+    out: Publisher,
+    arrivals: Arrivals,
+    contact_key: ContactKeys,
+    policy: Policy,
+    meter: Meter,
+    retracted: Callable[[int], Sequence[Retract]] = lambda _: (),
 ) -> Agent:
     """Build the agent that keeps every contact's standing decision.
 
     It publishes before it remembers: state that says "already said" must never be ahead of what was said, or a crash
     between the two would lose a suppression. The other way round a crash repeats a batch, and the repeat says the same.
+
+    `retracted` gives, for a partition, the incidents that never happened: reports from within them are passed over.
     """
 
     def named(names: Collection[Name]) -> dict[Name, str]:
@@ -67,7 +76,7 @@ def make_suppress_agent(
         found = dict(zip(asked, await contacts.read(batch, asked, failing), strict=True))
         known = {name: to_contact(*found[asked]) for name, asked in names.items()}
 
-        decision = decide(known, events, policy, watermark.newest)
+        decision = decide(known, events, policy, watermark.newest, retracted(batch.partition))
 
         await out.publish([*dead, *_records(decision)])
         changed = _changed(decision, names, found, known) | learnt(found, network, watermark.newest, policy)
@@ -78,6 +87,7 @@ def make_suppress_agent(
         meter.count("delivery_events", len(events))
         meter.count("suppressions", len(decision.suppressions))
         meter.count("late_reports", decision.late)
+        meter.count("dropped_events", decision.dropped)
 
     async def carry_out_orders(batch: Batch) -> None:
         orders, dead = _decode_orders(batch, meter)

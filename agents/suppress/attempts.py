@@ -6,8 +6,7 @@ lateness can change any more.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from itertools import zip_longest
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from schemas.policy import SoftBounce
@@ -22,8 +21,11 @@ MAX_ATTEMPTS: Final = 256
 MAX_MARKS: Final = 2 * MAX_ATTEMPTS
 """Marks kept per contact: two tell the story of an attempt."""
 
-Mark = tuple[int, str, int]
-"""One soft bounce or delivery: (event time in ms, attempt id, index into `KINDS`)."""
+Mark = tuple[int, str, int, str]
+"""One soft bounce or delivery: (event time in ms, attempt id, index into `KINDS`, provider).
+
+The provider is "" where it is not known, and on deliveries: only soft bounces can be retracted.
+"""
 
 
 class Attempt(NamedTuple):
@@ -73,7 +75,7 @@ def attempts(marks: Sequence[Mark], rule: SoftBounce) -> list[Attempt]:
     closed: dict[str, int] = {}  # attempt id -> until when its latest attempt takes reports
     standing: dict[str, int] = {}  # attempt id -> when its latest attempt failed
     last_success = (-1, "")
-    for at, attempt_id, _ in marks:
+    for at, attempt_id, *_ in marks:
         if at <= closed.get(attempt_id, -1):
             continue
         failed_at = standing.get(attempt_id)
@@ -106,14 +108,26 @@ def blocking_run(ordered: Sequence[Attempt], rule: SoftBounce) -> int | None:
     return None
 
 
-def decide(marks: Sequence[Mark], rule: SoftBounce) -> list[Attempt]:
-    """Give the attempts that block the contact, oldest first, or an empty list."""
+def decide(marks: Sequence[Mark], rule: SoftBounce, released: int = -1) -> list[Attempt]:
+    """Give the attempts that block the contact, oldest first, or an empty list.
+
+    Failed attempts dated up to `released` (ms) do not count, nor do later reports about them.
+    """
     # A delivery can't block, and most contacts have no soft bounce at all: count before anything is joined.
     if sum(mark[2] != DELIVERED for mark in marks) < rule.limit:
         return []
-    ordered = attempts(marks, rule)
+    ordered = attempts(unreleased(marks, rule, released), rule)
     first = blocking_run(ordered, rule)
     return [] if first is None else ordered[first : first + rule.limit]
+
+
+def unreleased(marks: Sequence[Mark], rule: SoftBounce, released: int) -> Sequence[Mark]:
+    """Leave out what a release took away: every report on a message that failed up to `released`.
+
+    A message's later reports are void as long as they could have counted with its failure, which is for `window`.
+    """
+    until = {m[1]: m[0] + rule.window for m in marks if m[2] != DELIVERED and m[0] <= released}  # the latest wins
+    return [mark for mark in marks if mark[0] > until.get(mark[1], -1)] if until else marks
 
 
 def any_failed(marks: Sequence[Mark]) -> bool:
@@ -124,68 +138,82 @@ def any_failed(marks: Sequence[Mark]) -> bool:
     return False
 
 
-def settle(marks: list[Mark], newest: int, rule: SoftBounce) -> list[Mark]:
-    """Forget the marks that no report within the allowed lateness can still make matter.
+def settle(marks: list[Mark], newest: int, rule: SoftBounce, released: int = -1) -> list[Mark]:
+    """Forget the marks that neither a report within the allowed lateness nor a command can still make matter.
 
     Args:
         marks: The contact's marks, sorted.
         newest: An event time, in ms, that what is still to come is older than by at most the allowed lateness.
         rule: The soft-bounce policy.
+        released: Up to which event time, in ms, failures have been released.
 
     Returns:
         The marks to keep, sorted; the same list where there is nothing to forget.
 
     A report within lateness is not older than `newest` - L, so an attempt opened before `newest` - 2 L takes no further
     report and none can come before it. Of the attempts that ended by then there remain: from the first failure of a
-    standing block on, everything; else the run of failures that nothing has ended yet, with the success before it.
+    standing block on, and all within `window`, every failure, since a retraction or a release may take away any of
+    them; of successes in a row the first and the last, which part the failures on both sides as well as all of them.
 
     """
     horizon = newest - 2 * rule.allowed_lateness
     if not marks or (marks[0][0] >= horizon and len(marks) <= MAX_ATTEMPTS):
         return marks
     ordered = attempts(marks, rule)
-    if len(ordered) > MAX_ATTEMPTS:
-        horizon = max(horizon, ordered[-MAX_ATTEMPTS].at)
     ended = bisect_left(ordered, horizon, key=lambda attempt: attempt.at)
-    settled, going = ordered[:ended], ordered[ended:]
-    first = blocking_run(settled, rule)
-    if first is None:
-        settled = _unbroken(settled, horizon - rule.window, followed=any(a.failed for a in going))
-    else:
-        settled = _bounded(settled[first:], rule.limit, MAX_ATTEMPTS - len(going))
-    kept = {mark for attempt in settled for mark in _telling(attempt)}
-    if len(marks) > MAX_MARKS:
+    block = decide(marks, rule, released)
+    oldest = min([horizon - rule.window, *(attempt.opened for attempt in block[:1])])
+    failing = {mark[1] for mark in marks if mark[2] != DELIVERED and mark[0] >= oldest}
+    settled = _parted([a for a in ordered[:ended] if a.at >= oldest], failing)
+    going = ordered[ended:]
+    own = {attempt.attempt_id for attempt in block}
+    # Of too many the oldest are dropped, but for those that block.
+    room = max(0, MAX_ATTEMPTS - len(going))
+    while len(settled) > room:
+        place = next((n for n, attempt in enumerate(settled) if attempt.attempt_id not in own), None)
+        if place is None:
+            break
+        del settled[place]
+    kept: set[Mark] = set()
+    for attempt in (*settled, *going):
+        kept.update(attempt.marks)
+    # What is in no attempt today may be in one tomorrow: after a late report, or a retraction of what it repeats.
+    standing = {(attempt.attempt_id, attempt.at) for attempt in settled}
+    joined = {mark for attempt in ordered for mark in attempt.marks}
+    for mark in marks:
+        if mark in joined:
+            continue
+        latest = max((a.at for a in ordered if a.attempt_id == mark[1] and a.at <= mark[0]), default=-1)
+        if mark[0] >= horizon or (mark[1], latest) in standing:
+            kept.add(mark)
+    if len(kept) > MAX_MARKS:
         # Hundreds of reports on a few messages: what only repeats an attempt's story is dropped early.
-        kept.update(mark for attempt in going for mark in _telling(attempt))
-    else:
-        kept.update(mark for attempt in going for mark in attempt.marks)
-        # What is in no attempt today may be in one after a late report, as long as one can come.
-        joined = {mark for attempt in ordered for mark in attempt.marks}
-        kept.update(mark for mark in marks if mark[0] >= horizon and mark not in joined)
+        kept = {mark for attempt in (*settled, *going[-MAX_ATTEMPTS:]) for mark in _telling(attempt)}
     return sorted(kept)
 
 
-def _unbroken(settled: Sequence[Attempt], oldest: int, *, followed: bool) -> list[Attempt]:
-    """Keep the failures since the last success that are not too old to count, and that success if a failure follows.
+def _parted(settled: Sequence[Attempt], failing: Collection[str]) -> list[Attempt]:
+    """Keep, of successes in a row, the first and the last; before the first failure the last, which stands guard.
 
-    The success is not needed for reports within lateness. It stands guard against later ones: a failure from before it
-    must not count with those after it.
+    The guard is not needed for reports within lateness: a failure from before it that is reported even later must not
+    count with those after it. A success of a message that failed as well is kept: it may turn out to be void.
     """
     kept: list[Attempt] = []
-    for attempt in reversed(settled):
-        if attempt.at < oldest:
-            break
-        if not attempt.failed:
-            return [attempt, *reversed(kept)] if kept or followed else []
+    row: list[Attempt] = []
+    for attempt in settled:
+        if not attempt.failed and attempt.attempt_id not in failing:
+            row.append(attempt)
+            continue
+        kept += _ends(row) if kept else row[-1:]
         kept.append(attempt)
-    return kept[::-1]
+        row = []
+    return kept + _ends(row)
 
 
-def _bounded(settled: Sequence[Attempt], limit: int, room: int) -> list[Attempt]:
-    """Keep a standing block's own attempts and, of those after it, the newest; of successes in a row, the last."""
-    block, after = list(settled[:limit]), settled[limit:]
-    after = [a for a, b in zip_longest(after, after[1:]) if a.failed or b is None or b.failed]
-    return block + (after[-room:] if room > 0 else [])
+def _ends(row: list[Attempt]) -> list[Attempt]:
+    """Give the first and the last of successes in a row, each by its earliest report alone."""
+    ends = row if len(row) < 2 else [row[0], row[-1]]
+    return [attempt._replace(marks=attempt.marks[:1]) for attempt in ends]
 
 
 def _telling(attempt: Attempt) -> list[Mark]:

@@ -7,12 +7,13 @@ Deliveries of a contact without a soft bounce are in no cell. They are most of a
 and for a short time (`agents.ports.ContactTable`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from agents.suppress.attempts import Mark, any_failed
-from agents.suppress.contact import AtOnce, Contact, Span
+from agents.suppress.contact import AtOnce, Contact
+from agents.suppress.orders import Orders
 from schemas.suppression import Reason
 from schemas.times import DAY
 from schemas.typology import Status
@@ -21,26 +22,36 @@ NO_DAY = -1
 """The cell that is no day."""
 
 STANDING = NO_DAY
-"""Of a contact it holds the reasons as last published."""
+"""Of a contact it holds who that is, and the reasons as last published."""
+
+ORDERS = -2
+"""The cell of what commands left behind. It outlives an erasure, and holds no address."""
 
 Cells = Mapping[int, bytes]
-"""Day of event time (days since 1970; `STANDING` for what stands) -> cell as JSON."""
+"""Day of event time (days since 1970), `STANDING` or `ORDERS` -> cell as JSON."""
 
 
 class _Day(msgspec.Struct, array_like=True):
     """One day's cell. Grows at the end: a reader of today takes a shorter one."""
 
     marks: list[Mark] = []
-    at_once: dict[Status, AtOnce] = {}
-    unsubscribes: list[AtOnce] = []
+    at_once: dict[Status, list[AtOnce]] = {}
+    by_hand: dict[Status, list[AtOnce]] = {}
     consent: int | None = None
-    preblocks: list[Span] = []
     network: int | None = None
+
+
+class _Standing(msgspec.Struct, array_like=True):
+    """The cell of what stands."""
+
+    recipient: str
+    reasons: tuple[Reason, ...] = ()
 
 
 _encode = msgspec.json.Encoder().encode
 _day = msgspec.json.Decoder(_Day)
-_standing = msgspec.json.Decoder(tuple[Reason, ...])
+_standing = msgspec.json.Decoder(_Standing)
+_orders = msgspec.json.Decoder(Orders)
 
 
 def to_contact(cells: Cells, delivered: Sequence[Mark] = ()) -> Contact:
@@ -53,20 +64,22 @@ def to_contact(cells: Cells, delivered: Sequence[Mark] = ()) -> Contact:
     contact = Contact()
     if not cells and not delivered:  # most contacts, most of the time
         return contact
-    for day, cell in cells.items():
-        if day == STANDING:
-            contact.standing = _standing.decode(cell)
-            continue
-        part = _day.decode(cell)
-        contact.marks += part.marks
-        contact.at_once.update(part.at_once)
-        contact.unsubscribes += part.unsubscribes
-        contact.consent = part.consent if part.consent is not None else contact.consent
-        contact.preblocks += part.preblocks
-        contact.network = part.network if part.network is not None else contact.network
-    contact.marks = sorted({*contact.marks, *delivered})
-    contact.unsubscribes.sort()
-    contact.preblocks.sort()
+    for day, cell in sorted(cells.items()):
+        if day == ORDERS:
+            contact.orders = _orders.decode(cell)
+        elif day == STANDING:
+            stands = _standing.decode(cell)
+            contact.recipient, contact.standing = stands.recipient, stands.reasons
+        else:
+            part = _day.decode(cell)
+            contact.marks += part.marks
+            contact.consent = part.consent if part.consent is not None else contact.consent
+            contact.network = part.network if part.network is not None else contact.network
+            for own, parts in ((contact.at_once, part.at_once), (contact.by_hand, part.by_hand)):
+                for status, events in parts.items():
+                    own.setdefault(status, []).extend(events)  # days come in order
+    forgotten = contact.orders.is_forgotten
+    contact.marks = sorted({*contact.marks, *(mark for mark in delivered if not forgotten(mark[0]))})
     return contact
 
 
@@ -79,29 +92,36 @@ def to_cells(contact: Contact) -> dict[int, bytes]:
     def day(at: int) -> _Day:
         number = at // DAY
         if number not in days:
-            days[number] = _Day([], {}, [], None, [], None)
+            days[number] = _Day([], {}, {}, None, None)
         return days[number]
 
-    for mark in contact.marks if any_failed(contact.marks) else ():
+    fails = any_failed(contact.marks)
+    for mark in contact.marks if fails else ():
         day(mark[0]).marks.append(mark)
-    _lay_out_blocks(contact, day)
+    for status, event in _each(contact.at_once):
+        day(event[0]).at_once.setdefault(status, []).append(event)
+    for status, event in _each(contact.by_hand):
+        day(event[0]).by_hand.setdefault(status, []).append(event)
+    if contact.consent is not None:
+        day(contact.consent).consent = contact.consent
+    if contact.network is not None:
+        day(contact.network).network = contact.network
     cells = {number: _encode(part) for number, part in days.items()}
-    if contact.standing:
-        cells[STANDING] = _encode(contact.standing)
+    return cells | _beside_days(contact, is_known=bool(fails or contact.at_once or contact.by_hand))
+
+
+def _beside_days(contact: Contact, *, is_known: bool) -> dict[int, bytes]:
+    """Give the cells that are no days; `is_known` says whether there is anything to name the contact for."""
+    cells = {}
+    if is_known or contact.standing or contact.network is not None:
+        cells[STANDING] = _encode(_Standing(contact.recipient, contact.standing))
+    if contact.orders.is_kept:
+        cells[ORDERS] = _encode(contact.orders)
     return cells
 
 
-def _lay_out_blocks(contact: Contact, day: Callable[[int], _Day]) -> None:
-    for status, event in contact.at_once.items():
-        day(event[0]).at_once[status] = event
-    for event in contact.unsubscribes:
-        day(event[0]).unsubscribes.append(event)
-    if contact.consent is not None:
-        day(contact.consent).consent = contact.consent
-    for span in contact.preblocks:
-        day(span[0]).preblocks.append(span)
-    if contact.network is not None:
-        day(contact.network).network = contact.network
+def _each(events: Mapping[Status, Sequence[AtOnce]]) -> Iterator[tuple[Status, AtOnce]]:
+    return ((status, event) for status, known in events.items() for event in known)
 
 
 def to_deliveries(contact: Contact) -> Sequence[Mark]:

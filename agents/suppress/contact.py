@@ -1,57 +1,86 @@
-"""What is known of one contact, and how a delivery event changes it. Pure, event time only.
+"""What is known of one contact, and how delivery events and commands change it. Pure, event time only.
 
-Every part is a summary that order and repetition can't change: the earliest event of a status, the latest consent,
-spans that merge, the marks of `attempts`. So a batch that is read twice, or in another order, ends in the same state.
+Every part is a summary that order and repetition can't change: sets of events, the latest consent, times up to which
+something was released. So a batch that is read twice, or in another order, ends in the same state. What a command takes
+away is taken away both from what is known and from what comes later: it is the same before and after.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from agents.suppress import attempts
-from agents.suppress.attempts import Mark
+from agents.suppress.attempts import DELIVERED, Mark
+from agents.suppress.orders import BY_HAND, Orders
+from schemas.command import Command, Erase, Release, Retract, Suppress
 from schemas.delivery import DeliveryEvent
 from schemas.order import Denial
 from schemas.policy import TenantPolicy
 from schemas.suppression import Reason
 from schemas.typology import SOFT, Status
 
-AtOnce = tuple[int, str, str]
-"""An event that blocks at once: (event time in ms, attempt id, rule). A status counts from its smallest one on.
+AtOnce = tuple[int, str, str, str]
+"""An event that blocks at once: (event time in ms, attempt id, rule, provider).
 
 The attempt id is empty where there was no attempt: the check has denied one.
 """
 
-Span = tuple[int, str, str, int]
-"""An unbroken chain of pre-blocks: (time of the first, its attempt id, its rule, time of the last), times in ms."""
-
 TYPO_RULE: Final = "check-typo"
 """The rule of a Typofix that a check has found: the table of known typos (`agents.gate.typos`)."""
 
+NETWORK_RULE: Final = "check-network"
+"""The rule of a Preblock that a check has found: a hard bounce of other tenants (`agents.gate.preblock`)."""
+
+SOFT_BOUNCE_RULE: Final = "soft-bounce-limit"
+"""The rule of a soft-bounce reason: `limit` failed attempts in a row."""
+
+MAX_EVENTS: Final = 256
+"""Events kept of one status: the earliest, which decides, and the newest, which take over when it is taken away."""
+
 _KIND: Final = {name: kind for kind, name in enumerate(attempts.KINDS)}
+
+
+Counts = Callable[[Status, AtOnce], bool]
+"""Says whether an event that blocks at once still counts."""
+
+
+def _counting(events: Mapping[Status, list[AtOnce]], counts: Counts) -> dict[Status, list[AtOnce]]:
+    left = {status: [event for event in known if counts(status, event)] for status, known in events.items()}
+    return {status: known for status, known in left.items() if known}
+
+
+def _dispensable(events: Sequence[AtOnce], window: int) -> int:
+    """Find a pre-block between two that are near enough to be one chain without it."""
+    near = (n for n in range(1, len(events) - 1) if events[n + 1][0] - events[n - 1][0] <= window)
+    return next(near, 1)
 
 
 class Contact:
     """The state of one contact, small and bounded.
 
+    recipient: the canonical recipient, "" where nobody has been named yet or the person is forgotten.
     marks: soft bounces and deliveries that can still matter, sorted.
-    at_once: status -> its earliest event, for Spam, User unknown, `:` and Typofix.
-    unsubscribes: the unsubscribes that a consent may still leave standing, sorted.
+    at_once: status -> its events, sorted; at most `MAX_EVENTS`. All but the two soft statuses.
+    by_hand: status -> the reasons that commands added, in the same form; any status.
     consent: event time in ms of the latest `resubscribed`, or None.
-    preblocks: chains of pre-blocks, oldest first; more than one only while a late one may join them.
     network: event time in ms of the network's latest hard bounce for which a check has denied a send, or None.
+    orders: what commands left behind.
     standing: the reasons as last published, so that a record is written only when they differ.
+    dropped: how many events and attempts were dropped for there were too many; not kept.
     """
 
-    __slots__ = ("at_once", "consent", "marks", "network", "preblocks", "standing", "unsubscribes")
+    __slots__ = ("at_once", "by_hand", "consent", "dropped", "marks", "network", "orders", "recipient", "standing")
 
     def __init__(self) -> None:
         """Make a contact of whom nothing is known."""
+        self.recipient = ""
         self.marks: list[Mark] = []
-        self.at_once: dict[Status, AtOnce] = {}
-        self.unsubscribes: list[AtOnce] = []
+        self.at_once: dict[Status, list[AtOnce]] = {}
+        self.by_hand: dict[Status, list[AtOnce]] = {}
         self.consent: int | None = None
-        self.preblocks: list[Span] = []
         self.network: int | None = None
+        self.orders = Orders()
         self.standing: tuple[Reason, ...] = ()
+        self.dropped = 0
 
     @property
     def newest(self) -> int:
@@ -60,14 +89,10 @@ class Contact:
         Checks are no events: they may come long before the reports of their time are read.
         """
         newest = self.marks[-1][0] if self.marks else 0
-        if self.unsubscribes:
-            newest = max(newest, self.unsubscribes[-1][0])
         if self.consent is not None:
             newest = max(newest, self.consent)
-        if self.preblocks:
-            newest = max(newest, self.preblocks[-1][3])
-        for event in self.at_once.values():
-            newest = max(newest, event[0] if event[1] else 0)
+        for events in self.at_once.values():
+            newest = max(newest, next((event[0] for event in reversed(events) if event[1]), 0))
         return newest
 
     @property
@@ -75,20 +100,43 @@ class Contact:
         """Whether anything is known beside deliveries, which say nothing by themselves."""
         return bool(
             self.at_once
-            or self.unsubscribes
+            or self.by_hand
             or self.consent is not None
-            or self.preblocks
             or self.network is not None
             or self.standing
+            or self.orders.is_kept
             or attempts.any_failed(self.marks)
         )
 
-    def standing_unsubscribe(self) -> AtOnce | None:
-        """Give the earliest unsubscribe that no strictly newer consent lifts."""
-        since = self.consent or 0
-        return next((event for event in self.unsubscribes if event[0] >= since), None)
+    @property
+    def soft_released(self) -> int:
+        """Up to which event time, in ms, failed attempts have been released; -1 for never."""
+        return self.orders.released_until("Quota exceeded", SOFT_BOUNCE_RULE)
 
-    def apply(self, event: DeliveryEvent, at: int, policy: TenantPolicy, watermark: int) -> bool:
+    @property
+    def is_typo_exempt(self) -> bool:
+        """Whether a release has exempted this contact from the table of typos, which holds for good."""
+        return self.orders.released_until("Typofix", TYPO_RULE) >= 0
+
+    @property
+    def network_until(self) -> int:
+        """Up to which event time, in ms, the network's hard bounces do not count for this contact; -1 for never."""
+        return max(self.orders.released_until("Preblock", NETWORK_RULE), self.orders.erased or -1)
+
+    def events_of(self, status: Status) -> list[AtOnce]:
+        """Give what speaks for a status, sorted: events that block at once, and reasons added by hand."""
+        return sorted([*self.at_once.get(status, ()), *self.by_hand.get(status, ())])
+
+    # -- events -------------------------------------------------------------------------------------------------
+
+    def apply(
+        self,
+        event: DeliveryEvent,
+        at: int,
+        policy: TenantPolicy,
+        watermark: int,
+        retracted: Sequence[Retract] = (),
+    ) -> bool:
         """Take one delivery event in.
 
         Args:
@@ -96,91 +144,133 @@ class Contact:
             at: Its event time, in ms.
             policy: The policy of the contact's tenant.
             watermark: The partition's watermark (`Watermark.newest`), in ms.
+            retracted: Incidents that never happened, and that reach this contact.
 
         Returns:
             Whether anything was learnt. A repeat, and an event that can't matter, change nothing.
 
         """
+        provider = event.provider or ""
+        if event.status and any(one.voids(event.status, at, provider) for one in retracted):
+            return False
+        if self.orders.is_forgotten(at):
+            return self.orders.deny(event.status, event.rule, at, self.consent)
         match event.effect:
             case "reset" | "count":
-                changed = self._attempt(event, at, policy, watermark)
-            case "block":
-                changed = self._block(event, at, policy, watermark)
-            case "lift":
-                changed = self.consent is None or at > self.consent
-                if changed:
-                    self.consent = at
-                    self._forget_lifted(policy, watermark)
+                return self._attempt(event, at, policy, watermark)
+            case "block" if event.status:
+                return self._add(self.at_once, event.status, (at, event.attempt_id, event.rule, provider), policy)
+            case "lift" if self.consent is None or at > self.consent:
+                self._consent(at)
+                return True
             case _:
-                changed = False
-        return changed
-
-    def obey(self, denial: Denial, at: int) -> bool:
-        """Block as a check has found; `at` is its `since` in ms. Says whether anything changed; a repeat does not."""
-        match denial.status:
-            case "Typofix":
-                return self._at_once("Typofix", (at, "", TYPO_RULE))
-            case "Preblock":
-                later = self.network is None or at > self.network
-                self.network = at if later else self.network
-                return later
+                return False
 
     def _attempt(self, event: DeliveryEvent, at: int, policy: TenantPolicy, watermark: int) -> bool:
-        kind = _KIND[event.status if event.status in SOFT else "delivered"]
-        if not attempts.add(self.marks, (at, event.attempt_id, kind)):
-            return False
-        self.marks = attempts.settle(self.marks, self._settled(watermark), policy.soft_bounce)
-        return True
-
-    def _block(self, event: DeliveryEvent, at: int, policy: TenantPolicy, watermark: int) -> bool:
-        found = (at, event.attempt_id, event.rule)
-        match event.status:
-            case None:
-                return False
-            case "User":
-                if found in self.unsubscribes:
-                    return False
-                self.unsubscribes = sorted([*self.unsubscribes, found])
-                self._forget_lifted(policy, watermark)
-                return True
-            case "Preblock":
-                before = self.preblocks
-                self.preblocks = _merged([*before, (*found, at)], self._settled(watermark), policy)
-                return self.preblocks != before
-            case status:
-                return self._at_once(status, found)
-
-    def _at_once(self, status: Status, found: AtOnce) -> bool:
-        known = self.at_once.get(status)
-        if known is not None and known <= found:
-            return False
-        self.at_once[status] = found
-        return True
-
-    def _settled(self, watermark: int) -> int:
-        """Give the event time that what is still to come is older than by at most the allowed lateness.
-
-        The contact's own newest event is such a bound as well, and one that other contacts' reports can't move.
-        """
-        return min(self.newest, watermark)
-
-    def _forget_lifted(self, policy: TenantPolicy, watermark: int) -> None:
-        """Keep the standing unsubscribe, and those that would stand if a late consent lifted it."""
-        standing = self.standing_unsubscribe()
-        from_then = self._settled(watermark) - policy.soft_bounce.allowed_lateness
-        kept = [e for e in self.unsubscribes if e == standing or e[0] >= from_then]
-        # Of too many, the first and the newest: whatever consent comes, the contact stays blocked if it should.
-        self.unsubscribes = kept[:1] + kept[1:][-(attempts.MAX_ATTEMPTS - 1) :]
-
-
-def _merged(spans: list[Span], newest: int, policy: TenantPolicy) -> list[Span]:
-    """Join chains whose gap is at most `preblock.window`, and drop old ones that no late pre-block can reach."""
-    window, lateness = policy.preblock.window, policy.soft_bounce.allowed_lateness
-    joined: list[Span] = []
-    for span in sorted(spans):
-        if joined and span[0] - joined[-1][3] <= window:
-            joined[-1] = (*joined[-1][:3], max(joined[-1][3], span[3]))
+        if event.status in SOFT:
+            mark = (at, event.attempt_id, _KIND[event.status], event.provider or "")
         else:
-            joined.append(span)
-    # A chain that ended more than a window before anything that can still come is over, unless it is the latest.
-    return [s for s in joined[:-1] if s[3] + window >= newest - lateness] + joined[-1:]
+            mark = (at, event.attempt_id, DELIVERED, "")
+        if not attempts.add(self.marks, mark):
+            return False
+        # The contact's own newest event is a bound as well, and one that other contacts' reports can't move.
+        settled = min(self.newest, watermark)
+        before = len(self.marks)
+        self.marks = attempts.settle(self.marks, settled, policy.soft_bounce, self.soft_released)
+        if before > attempts.MAX_ATTEMPTS:
+            self.dropped += before - len(self.marks)
+        return True
+
+    def carry_out(self, denial: Denial, at: int, policy: TenantPolicy) -> bool:
+        """Take in what a check has found; `at` is its `since` in ms. Says whether anything changed.
+
+        A contact that a release has exempted meanwhile stays so: the check was asked before.
+        """
+        match denial.status:
+            case "Typofix":
+                if self.is_typo_exempt or self.orders.is_forgotten(at):
+                    return False
+                return self._add(self.at_once, "Typofix", (at, "", TYPO_RULE, ""), policy)
+            case "Preblock":
+                if at <= max(self.network_until, -1 if self.network is None else self.network):
+                    return False
+                self.network = at
+                return True
+
+    def _add(self, events: dict[Status, list[AtOnce]], status: Status, found: AtOnce, policy: TenantPolicy) -> bool:
+        """Add an event that blocks at once, unless it is known or has been taken away."""
+        at, _, rule, _ = found
+        known = events.get(status, [])
+        if found in known or self.orders.lifted(status, rule, at) or self._is_consented(status, at):
+            return False
+        kept = sorted([*known, found])
+        if len(kept) > MAX_EVENTS:
+            self.dropped += 1
+            del kept[_dispensable(kept, policy.preblock.window) if status == "Preblock" else 1]
+        events[status] = kept
+        return kept != known
+
+    def _is_consented(self, status: Status, at: int) -> bool:
+        return status == "User" and self.consent is not None and at < self.consent
+
+    def _consent(self, at: int) -> None:
+        self.consent = at
+        if self.orders.denied.get("User", at) < at:
+            del self.orders.denied["User"]
+        self._keep(lambda status, event: not self._is_consented(status, event[0]))
+
+    def _keep(self, counts: Counts) -> None:
+        self.at_once, self.by_hand = _counting(self.at_once, counts), _counting(self.by_hand, counts)
+
+    def _forget_network(self) -> None:
+        if self.network is not None and self.network <= self.network_until:
+            self.network = None
+
+    # -- commands -----------------------------------------------------------------------------------------------
+
+    def obey(self, command: Command, policy: TenantPolicy) -> bool:
+        """Take a command in; say whether it is one that had not been taken. A retraction is taken every time."""
+        if isinstance(command, Retract):
+            return self.retract(command)
+        if not self.orders.first(command.id):
+            return False
+        match command:
+            case Release():
+                self.orders.release(command.statuses, command.rules, command.at)
+                self._keep(lambda status, event: not self.orders.lifted(status, event[2], event[0]))
+                self._forget_network()
+            case Suppress():
+                self._suppress(command, policy)
+            case Erase():
+                self._erase(command.at)
+        return True
+
+    def _suppress(self, command: Suppress, policy: TenantPolicy) -> None:
+        if self.orders.is_forgotten(command.at):
+            self.orders.deny(command.status, BY_HAND, command.at, self.consent)
+        else:
+            self._add(self.by_hand, command.status, (command.at, command.id, BY_HAND, ""), policy)
+
+    def _erase(self, at: int) -> None:
+        self.orders.erased = max(at, self.orders.erased or 0)
+        for events in (self.at_once, self.by_hand):
+            for status, known in events.items():
+                for event in known:
+                    if event[0] <= at:
+                        self.orders.deny(status, event[2], event[0], self.consent)
+        self._keep(lambda _, event: event[0] > at)
+        self._forget_network()
+        self.marks = [mark for mark in self.marks if mark[0] > at]
+        self.standing = ()
+
+    def retract(self, incident: Retract) -> bool:
+        """Take away what an incident that reaches this contact brought; say whether there was anything.
+
+        Reasons by hand are no events, so they stay.
+        """
+        at_once = _counting(self.at_once, lambda status, e: not incident.voids(status, e[0], e[3]))
+        marks = [m for m in self.marks if m[2] == DELIVERED or not incident.voids(attempts.KINDS[m[2]], m[0], m[3])]
+        if at_once == self.at_once and len(marks) == len(self.marks):
+            return False
+        self.at_once, self.marks = at_once, marks
+        return True

@@ -1,21 +1,17 @@
 """From what is known of a contact to the reasons why it is blocked, and to the record that says so (SPEC 6)."""
 
+from collections.abc import Sequence
+
 from msgspec import UNSET, UnsetType
 
 from agents.suppress import attempts
 from agents.suppress.attempts import KINDS
-from agents.suppress.contact import Contact
+from agents.suppress.contact import NETWORK_RULE, SOFT_BOUNCE_RULE, AtOnce, Contact
 from agents.suppress.identity import suppression_id
 from schemas.policy import TenantPolicy
 from schemas.suppression import Action, Reason, Suppression
 from schemas.times import format_time
-from schemas.typology import STRENGTH, TYPOLOGY, Status
-
-SOFT_BOUNCE_RULE = "soft-bounce-limit"
-"""The rule of a soft-bounce reason: `limit` failed attempts in a row."""
-
-NETWORK_RULE = "check-network"
-"""The rule of a Preblock that a check has found: a hard bounce of other tenants (`agents.gate.preblock`)."""
+from schemas.typology import SOFT, STRENGTH, TYPOLOGY, Status
 
 Reasons = tuple[Reason, ...]
 
@@ -24,32 +20,51 @@ def reasons(contact: Contact, policy: TenantPolicy) -> Reasons:
     """Give the reasons why a contact is blocked, strongest first; none means it is not."""
     if not contact.is_kept:
         return ()
-    at_once = dict(contact.at_once)
-    if unsubscribe := contact.standing_unsubscribe():
-        at_once["User"] = unsubscribe
-    found = [
-        _reason(status, since, rule, (attempt_id,) if attempt_id else ())
-        for status, (since, attempt_id, rule) in at_once.items()
-    ]
-    if run := attempts.decide(contact.marks, policy.soft_bounce):
-        last = run[-1]
-        status: Status = KINDS[last.kind]  # type: ignore[assignment]  # a failed attempt's kind is a soft status
-        evidence = tuple(attempt.attempt_id for attempt in run)
-        found.append(_reason(status, last.at, SOFT_BOUNCE_RULE, evidence, failures=len(run)))
+    found: list[Reason] = []
+    for status in {*contact.at_once, *contact.by_hand} - SOFT - {"Preblock"}:
+        since, attempt_id, rule, _ = contact.events_of(status)[0]
+        found.append(_reason(status, since, rule, (attempt_id,) if attempt_id else ()))
     if preblock := _preblock(contact, policy.preblock.window):
         found.append(preblock)
+    if soft := _soft(contact, policy):
+        found.append(soft)
     return tuple(sorted(found, key=lambda reason: STRENGTH[reason.status]))
 
 
+def _soft(contact: Contact, policy: TenantPolicy) -> Reason | None:
+    """Give the soft-bounce reason: the run of failures, or a soft status by hand where that is the earlier."""
+    by_hand = [(event, s) for s in SOFT for event in contact.by_hand.get(s, ())]
+    run = attempts.decide(contact.marks, policy.soft_bounce, contact.soft_released)
+    if by_hand:
+        (since, command_id, rule, _), named = min(by_hand)
+        if not run or since < run[-1].at:
+            return _reason(named, since, rule, (command_id,))
+    if not run:
+        return None
+    last = run[-1]
+    status: Status = KINDS[last.kind]  # type: ignore[assignment]  # a failed attempt's kind is a soft status
+    evidence = tuple(attempt.attempt_id for attempt in run)
+    return _reason(status, last.at, SOFT_BOUNCE_RULE, evidence, failures=len(run))
+
+
 def _preblock(contact: Contact, window: int) -> Reason | None:
-    """Give the pre-block that lasts longer: that of the provider's events, or the network's."""
-    latest = contact.preblocks[-1][3] if contact.preblocks else -1
+    """Give the pre-block that lasts longer: that of events and commands, or the network's."""
+    events = contact.events_of("Preblock")
+    latest = events[-1][0] if events else -1
     if contact.network is not None and contact.network > latest:
         return _reason("Preblock", contact.network, NETWORK_RULE, (), expires_at=contact.network + window)
-    if not contact.preblocks:
+    if not events:
         return None
-    since, attempt_id, rule, _ = contact.preblocks[-1]
+    since, attempt_id, rule, _ = _last_chain(events, window)[0]
     return _reason("Preblock", since, rule, (attempt_id,), expires_at=latest + window)
+
+
+def _last_chain(events: Sequence[AtOnce], window: int) -> Sequence[AtOnce]:
+    """Give the latest unbroken chain of pre-blocks, each at most a window after the one before."""
+    first = len(events) - 1
+    while first > 0 and events[first][0] - events[first - 1][0] <= window:
+        first -= 1
+    return events[first:]
 
 
 def _reason(

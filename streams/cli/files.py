@@ -65,11 +65,13 @@ def replay(
 
     With --compare, show instead what --policy would change: who would newly be blocked and who freed, and how many of
     those newly blocked were delivered to afterwards, which is what that policy would cost.
+    A line with a field "command" is obeyed at its place: release, suppress, erase or retract. An erasure prints
+    {"tenant": …, "recipient": …, "action": "erase"}.
 
     Parameters
     ----------
     file
-        Report envelopes, one a line; standard input if left out or -.
+        Report envelopes and commands, one a line; standard input if left out or -.
     policy
         Policy file to decide by; the built-in policy if left out.
     compare

@@ -33,14 +33,14 @@ def to_notes(delivered: Iterable[tuple[str, Sequence[Mark]]]) -> dict[int, dict[
     """Give notes by hour of event time and contact. A note is `[time in ms, attempt id]`, as JSON."""
     notes: dict[int, dict[str, list[str]]] = {}
     for contact, marks in delivered:
-        for at, attempt_id, _ in marks:
+        for at, attempt_id, *_ in marks:
             notes.setdefault(at // HOUR, {}).setdefault(contact, []).append(_encode((at, attempt_id)).decode())
     return notes
 
 
 def to_marks(notes: Iterable[bytes]) -> list[Mark]:
     """Give the deliveries that notes tell of."""
-    return [(at, attempt_id, DELIVERED) for text in notes for at, attempt_id in _decode(b"[%b]" % text)]
+    return [(at, attempt_id, DELIVERED, "") for text in notes for at, attempt_id in _decode(b"[%b]" % text)]
 
 
 def over(hours: Iterable[int], before: int) -> list[int]:
@@ -76,5 +76,5 @@ class Deliveries:
                 if isinstance(event, Rejected) or event[0].effect != "reset" or event[1] // HOUR not in hours:
                     continue
                 name = contact_name(self._contact_key, event[0].tenant, event[0].recipient)
-                delivered.setdefault(name, []).append((event[1], event[0].attempt_id, DELIVERED))
+                delivered.setdefault(name, []).append((event[1], event[0].attempt_id, DELIVERED, ""))
             yield to_notes(delivered.items())

@@ -76,7 +76,7 @@ async def measure() -> dict[str, float]:
         full = (await redis.info("memory"))["used_memory"]
         for start in range(0, NOTES, PER_WRITE):
             notes = to_notes(
-                (_name(number), [(START + number, str(10**17 + number), DELIVERED)])
+                (_name(number), [(START + number, str(10**17 + number), DELIVERED, "")])
                 for number in range(start, start + PER_WRITE)
             )
             await store.partitions.write(0, Write({}, None, start + 1, notes))

@@ -198,7 +198,7 @@ async def test_ordinary_table_access_sees_what_a_batch_wrote(owners: list[Owner]
 
 
 def _delivered(minutes: int, message: str) -> Mark:
-    return (HOUR_NUMBER * HOUR + minutes * 60_000, message, DELIVERED)
+    return (HOUR_NUMBER * HOUR + minutes * 60_000, message, DELIVERED, "")
 
 
 async def _note(owner: Owner, *marks: Mark) -> None:
@@ -281,13 +281,13 @@ async def test_deliveries_are_read_again_from_the_events_after_a_loss_of_redis(
     earlier: dict[bytes, Any] = {}
     for place, event in enumerate(history[:3]):
         owner.at = place
-        await owner.table.write(owner.batch(), {name: Changed({}, [(event.at, event.message, DELIVERED)])})
+        await owner.table.write(owner.batch(), {name: Changed({}, [(event.at, event.message, DELIVERED, "")])})
         if place == 0 and loss != "flushed":
             earlier = await _dump(redis, prefix)
     await _put_back(redis, prefix, earlier)
     owner.at = 3
     known = (await owner.table.read(owner.batch(), [name], [name]))[0]
-    assert sorted(known.delivered) == [(e.at, e.message, DELIVERED) for e in history[:3]]
+    assert sorted(known.delivered) == [(e.at, e.message, DELIVERED, "") for e in history[:3]]
 
 
 async def test_a_redis_flushed_amid_a_restore_does_not_pass_for_whole(
@@ -364,11 +364,11 @@ async def test_a_flush_noticed_when_an_hour_is_dropped_loses_nothing(
     for place, event in enumerate(history):
         owner.at = place
         batch = owner.batch()
-        await owner.table.write(batch, {name: Changed({}, [(event.at, event.message, DELIVERED)])})
+        await owner.table.write(batch, {name: Changed({}, [(event.at, event.message, DELIVERED, "")])})
     await _put_back(redis, prefix, {})
     await owner.table.forget(batch, _delivered(60, "")[0])
     known = (await owner.table.read(owner.batch(), [name], [name]))[0]
-    assert list(known.delivered) == [(history[1].at, history[1].message, DELIVERED)]
+    assert list(known.delivered) == [(history[1].at, history[1].message, DELIVERED, "")]
 
 
 async def test_what_a_former_owner_wrote_late_is_not_brought_back_to_a_redis_that_was_whole(

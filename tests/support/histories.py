@@ -1,28 +1,42 @@
 """Random histories of one contact, and arrival orders that stay within the allowed lateness. Seeded."""
 
+from collections.abc import Sequence
 from random import Random
 from typing import cast
 
+from schemas.command import Command, Erase, Release, Retract, Suppress
 from schemas.delivery import DeliveryEvent
 from schemas.times import format_time
 from schemas.typology import TYPOLOGY, Effect, Outcome, Status
-from tests.support.oracle import HOUR, Event
+from tests.support.oracle import EVENT_RULE, HOUR, Event, Order
 
 _WITHOUT_STATUS: dict[str, Effect] = {"delivered": "reset", "resubscribed": "lift"}
+
+PROVIDERS = ("mailjet", "ses")
+RULES = (EVENT_RULE, "soft-bounce-limit", "by-hand")
 
 START = 1_760_000_000_000 // HOUR * HOUR
 
 
-def history(random: Random, *, length: int, step: int, messages: int, kinds: list[str]) -> list[Event]:
+def history(
+    random: Random,
+    *,
+    length: int,
+    step: int,
+    messages: int,
+    kinds: list[str],
+    providers: Sequence[str] = PROVIDERS[:1],
+) -> list[Event]:
     """Make a history in order of event time: up to `step` ms between events, `messages` ids drawn again and again.
 
     Times fall on a grid of a tenth of an hour half of the time, so that ties and exact edges come up.
     """
-    at, found = START, []
+    at = START
+    found: list[Event] = []
     for _ in range(length):
         at += random.randrange(step)
         when = at // (HOUR // 10) * (HOUR // 10) if random.random() < 0.5 else at
-        found.append(Event(when, f"m{random.randrange(messages)}", random.choice(kinds)))
+        found.append(Event(when, f"m{random.randrange(messages)}", random.choice(kinds), random.choice(providers)))
     return sorted(found)
 
 
@@ -37,13 +51,73 @@ def arrival(random: Random, events: list[Event], lateness: int) -> list[Event]:
     return delayed
 
 
+def orders(random: Random, events: list[Event], kinds: list[str]) -> list[Order]:
+    """Draw a few commands amid a history, dated about when events are."""
+    return [_order(random, f"c{number}", random.choice(events).at, kinds) for number in range(random.randrange(1, 5))]
+
+
+def _order(random: Random, name: str, at: int, kinds: list[str]) -> Order:
+    statuses = [kind for kind in kinds if kind in TYPOLOGY]
+    some = tuple(random.sample(sorted(set(statuses)), random.randint(1, len(set(statuses)))))
+    match random.choice(("release", "release", "suppress", "retract", "retract", "erase")):
+        case "release":
+            rules = tuple(random.sample(RULES, random.randrange(3)))
+            return Order("release", at, name, some if random.random() < 0.8 or not rules else (), rules)
+        case "suppress":
+            return Order("suppress", at, name, (random.choice(statuses),))
+        case "retract":
+            start = at - random.randrange(5 * HOUR)
+            provider = random.choice((None, *PROVIDERS))
+            return Order("retract", at, name, some, (), start, at + random.randrange(1, 5 * HOUR), provider)
+        case _:
+            return Order("erase", at, name)
+
+
+def command(order: Order, tenant: str = "acme", recipient: str = "jane@example.com") -> Command:
+    """Write a command as it is decoded."""
+    statuses = cast("tuple[Status, ...]", order.statuses)
+    match order.what:
+        case "release":
+            return Release(
+                id=order.name,
+                at=order.at,
+                tenant=tenant,
+                recipient=recipient,
+                statuses=statuses,
+                rules=order.rules,
+                consent="signed",
+            )
+        case "suppress":
+            return Suppress(id=order.name, at=order.at, tenant=tenant, recipient=recipient, status=statuses[0])
+        case "erase":
+            return Erase(id=order.name, at=order.at, tenant=tenant, recipient=recipient)
+        case _:
+            return Retract(
+                id=order.name,
+                at=order.at,
+                statuses=statuses,
+                start=order.start,
+                end=order.end,
+                provider=order.provider,
+            )
+
+
 def delivery_event(event: Event, tenant: str = "acme", recipient: str = "jane@example.com") -> DeliveryEvent:
     """Write an event as it stands on `delivery-events`."""
-    uid = f"{event.at}-{event.message}-{event.what}"
+    uid = f"{event.at}-{event.message}-{event.what}-{event.provider}"
     told = TYPOLOGY.get(cast("Status", event.what))
     status = cast("Status", event.what) if told else None
     outcome = told.outcome if told else cast("Outcome", event.what)
     effect = told.effect if told else _WITHOUT_STATUS[event.what]
     return DeliveryEvent(
-        uid, tenant, recipient, format_time(event.at), outcome, status, effect, "a-rule", message_id=event.message
+        uid,
+        tenant,
+        recipient,
+        format_time(event.at),
+        outcome,
+        status,
+        effect,
+        EVENT_RULE,
+        event.provider,
+        message_id=event.message,
     )

@@ -1,8 +1,9 @@
-"""What SPEC 5 and 6 say, done the slow and plain way: all events of a contact at hand, nothing forgotten.
+"""What SPEC 5, 6 and 7 say, done the slow and plain way: all events of a contact at hand, nothing forgotten.
 
 Shares no code with the project, on purpose: it is what the project's fold is measured against.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,6 +19,21 @@ class Event:
     at: int
     message: str
     what: str
+    provider: str = "mailjet"
+
+
+@dataclass(frozen=True)
+class Order:
+    """One command: `what` is release, suppress, erase or retract; `start` to `end` are the incident of a retract."""
+
+    what: str
+    at: int
+    name: str
+    statuses: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    start: int = 0
+    end: int = 0
+    provider: str | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -73,7 +89,71 @@ def _run_before(attempts: list[Attempt], report: Event, rule: Rule) -> list[Atte
     return [a for a in run if report.at - a.at <= rule.window]
 
 
-def decisions(events: set[Event], rule: Rule) -> dict[str, tuple[str, tuple[str, ...], str | None]]:
+EVENT_RULE = "a-rule"
+"""The rule that classified every event of a history."""
+
+
+def happened(events: set[Event], orders: Iterable[Order]) -> set[Event]:
+    """Leave out what never happened, and what is forgotten."""
+    left = set(events)
+    for order in orders:
+        if order.what == "retract":
+            left = {
+                e
+                for e in left
+                if not (
+                    e.what in order.statuses
+                    and order.start <= e.at < order.end
+                    and order.provider in (None, e.provider)
+                )
+            }
+        if order.what == "erase":
+            # A consent before an erasure has nothing left to lift but what came before it, which is gone as well.
+            left = {e for e in left if e.at > order.at}
+    return left
+
+
+def is_released(status: str, rule: str, at: int, orders: Iterable[Order]) -> bool:
+    """Say whether what a rule told of a status at a time has been released."""
+    for order in orders:
+        if order.what == "release" and at <= order.at:
+            alike = SOFT if status in SOFT else (status,)
+            if any(one in order.statuses for one in alike):
+                return True
+            if rule in order.rules and status not in ("Spam", "User"):
+                return True
+    return False
+
+
+def decisions(
+    events: set[Event], rule: Rule, orders: Sequence[Order] = ()
+) -> dict[str, tuple[str, tuple[str, ...], str | None]]:
+    """Give every standing reason after commands: status -> (since, evidence, expires_at)."""
+    erased = max((o.at for o in orders if o.what == "erase"), default=-1)
+    left = happened(events, orders)
+    by_hand = {
+        Event(o.at, o.name, o.statuses[0])
+        for o in orders
+        if o.what == "suppress" and o.at > erased and not is_released(o.statuses[0], "by-hand", o.at, orders)
+    }
+    without_rule = (*SOFT, "delivered", "resubscribed")  # no reason rests on the rule that classified them
+    at_once = {e for e in left if e.what in without_rule or not is_released(e.what, EVENT_RULE, e.at, orders)}
+    # A message that failed and was released: nothing that is told of it later counts.
+    failed = {e for e in left if e.what in SOFT and is_released(e.what, "soft-bounce-limit", e.at, orders)}
+    attempted = {e for e in at_once if not any(f.message == e.message and e.at <= f.at + rule.window for f in failed)}
+    soft = {e for e in attempted if e.what in SOFT or e.what == "delivered"}
+    others = {e for e in at_once | by_hand if e.what not in SOFT and e.what != "delivered"}
+    found = _decisions(soft | others, rule)
+    if soft_by_hand := [e for e in by_hand if e.what in SOFT]:
+        first = min(soft_by_hand)
+        run = soft_bounce(soft, rule)
+        if run is None or first.at < run[1]:
+            found = {status: one for status, one in found.items() if status not in SOFT}
+            found[first.what] = (iso(first.at), (first.message,), None)
+    return found
+
+
+def _decisions(events: set[Event], rule: Rule) -> dict[str, tuple[str, tuple[str, ...], str | None]]:
     """Give every standing reason: status -> (since, evidence, expires_at)."""
     found: dict[str, tuple[str, tuple[str, ...], str | None]] = {}
     for status in ("Spam", "User unknown", ":", "Typofix"):

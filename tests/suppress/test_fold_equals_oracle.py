@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from agents.suppress.attempts import MAX_ATTEMPTS, MAX_MARKS, Mark
+from agents.suppress.attempts import MAX_MARKS, Mark
 from agents.suppress.cells import changes, to_cells, to_contact, to_deliveries
-from agents.suppress.contact import Contact
+from agents.suppress.contact import MAX_EVENTS, Contact
 from agents.suppress.reasons import reasons
 from schemas.policy import TenantPolicy, parse_policy
 from tests.support.histories import START, arrival, delivery_event, history
@@ -209,7 +209,7 @@ def test_of_thousands_of_unsubscribes_the_first_and_the_newest_are_kept() -> Non
     policy = parse_policy("").of("acme")
     events = [Event(START + place, f"u{place:05}", "User") for place in range(1_000)]
     contact = folded(events, policy)
-    assert len(contact.unsubscribes) <= MAX_ATTEMPTS
+    assert len(contact.at_once["User"]) <= MAX_EVENTS
     assert decided(contact, policy) == decisions(set(events), rule_of(policy))
     consent = Event(START + 999, "consent", "resubscribed")
     assert decided(folded([*events, consent], policy), policy) == decisions({*events, consent}, rule_of(policy))

@@ -1,0 +1,92 @@
+"""What commands leave behind on a contact (SPEC 7). Pure.
+
+Each part is a summary that order and repetition can't change: times that only grow, events in a set. None holds an
+address, so that it may outlive an erasure.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from schemas.typology import SOFT, Status
+
+BY_HAND: Final = "by-hand"
+"""The rule of a reason that a `suppress` command added."""
+
+SOFT_BOUNCE: Final = "soft-bounce"
+"""What the shared counter of both soft statuses is released under."""
+
+DENYING: Final[frozenset[Status]] = frozenset(("Spam", "User", "User unknown", ":"))
+"""What still denies at the check after the person is forgotten: a complaint, an unsubscribe, a hard bounce."""
+
+MAX_SEEN: Final = 256
+"""Ids of commands remembered per contact; of too many the oldest is forgotten."""
+
+_BY_NAME_ALONE: Final = frozenset(("Spam", "User"))
+
+
+class Orders(msgspec.Struct, array_like=True):
+    """What commands left behind; all times are event times in ms.
+
+    released: status (or `SOFT_BOUNCE`) -> up to when what was told of it no longer counts.
+    rules: rule -> the same for what that rule decided; never of Spam and User.
+    erased: up to when whatever is told of this contact is forgotten, or None.
+    denied: status -> its latest event among what was forgotten.
+    seen: what the ids of the commands taken hash to, oldest first.
+    """
+
+    released: dict[str, int] = {}
+    rules: dict[str, int] = {}
+    erased: int | None = None
+    denied: dict[Status, int] = {}
+    seen: list[str] = []
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is anything to keep."""
+        return bool(self.seen or self.denied)
+
+    def lifted(self, status: Status, rule: str, at: int) -> bool:
+        """Say whether what was told of a status at a time has been released."""
+        return at <= self.released_until(status, rule)
+
+    def released_until(self, status: Status, rule: str) -> int:
+        """Give the event time, in ms, up to which a status that a rule gave no longer counts; -1 for never."""
+        by_rule = -1 if status in _BY_NAME_ALONE else self.rules.get(rule, -1)
+        return max(self.released.get(unit(status), -1), by_rule)
+
+    def is_forgotten(self, at: int) -> bool:
+        """Say whether an erasure reaches an event of this time."""
+        return self.erased is not None and at <= self.erased
+
+    def release(self, statuses: Iterable[Status], rules: Iterable[str], at: int) -> None:
+        """Take a release in."""
+        for status in statuses:
+            self.released[unit(status)] = max(at, self.released.get(unit(status), -1))
+        for rule in rules:
+            self.rules[rule] = max(at, self.rules.get(rule, -1))
+        self.denied = {s: latest for s, latest in self.denied.items() if latest > self.released.get(unit(s), -1)}
+
+    def deny(self, status: Status | None, rule: str, at: int, consent: int | None) -> bool:
+        """Remember of a forgotten event that its status denies, if it does; say whether that is news."""
+        if status is None or status not in DENYING or self.lifted(status, rule, at):
+            return False
+        if (status == "User" and consent is not None and at < consent) or self.denied.get(status, -1) >= at:
+            return False
+        self.denied[status] = at
+        return True
+
+    def first(self, command_id: str) -> bool:
+        """Take note of a command; say whether it is the first one of its id."""
+        named = hashlib.sha256(command_id.encode()).hexdigest()[:16]
+        if named in self.seen:
+            return False
+        self.seen = [*self.seen, named][-MAX_SEEN:]
+        return True
+
+
+def unit(status: Status) -> str:
+    """Give what a status is released under: both soft ones share a counter."""
+    return SOFT_BOUNCE if status in SOFT else status
