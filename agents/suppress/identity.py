@@ -1,9 +1,11 @@
 """Names that everybody computes alike: the contact key and the suppression id."""
 
 import hashlib
-import hmac
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import Final
+
+BLOCK_BYTES: Final = 64  # of SHA-256
 
 ContactKeys = Callable[[str], str]
 """Canonical recipient -> contact key: 64 lower-case hexadecimal digits."""
@@ -14,10 +16,18 @@ def contact_keys(secret: bytes) -> ContactKeys:
 
     It remembers recent ones, since one contact's events come close together.
     """
+    # RFC 2104 by hand: hmac.digest takes three times as long for an address, and lets go of the interpreter's lock each
+    # time, which the thread that fetches then takes.
+    block = (hashlib.sha256(secret).digest() if len(secret) > BLOCK_BYTES else secret).ljust(BLOCK_BYTES, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block)).copy
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block)).copy
 
     @lru_cache(maxsize=65_536)  # about 15 MB at 240 bytes each
     def contact_key(recipient: str) -> str:
-        return hmac.digest(secret, recipient.encode(), "sha256").hex()
+        within, found = inner(), outer()
+        within.update(recipient.encode())
+        found.update(within.digest())
+        return found.hexdigest()
 
     return contact_key
 
