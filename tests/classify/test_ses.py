@@ -180,6 +180,14 @@ COMPLAINTS = {
 }
 
 
+@pytest.mark.parametrize("kind", ["Permanent", "Transient", "Undetermined", "", None])
+@pytest.mark.parametrize("subtype", sorted(NOT_ATTEMPTED))
+def test_what_ses_did_not_try_is_no_unknown_user_whatever_type_and_code_stand_beside_it(kind, subtype):
+    found = bounced(kind, subtype, status="5.1.1", diagnosticCode="Amazon SES did not send the message")
+    expected = US if subtype == "unsubscribedrecipient" else PB
+    assert (found.outcome, found.status) == ("blocked", expected), found.rule
+
+
 @pytest.mark.parametrize("feedback", COMPLAINTS)
 def test_a_complaint_has_the_status(feedback):
     part = {"complainedRecipients": ANA, "timestamp": AT, "complaintFeedbackType": feedback}
