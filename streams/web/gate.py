@@ -21,6 +21,7 @@ from schemas.report import check_tenant
 from schemas.times import format_time
 from streams.state.reader import ContactReader
 from streams.tokens import Tokens
+from streams.web.local import is_local
 
 MAX_BODY_BYTES: Final = 4_194_304
 """Ten thousand recipients of 400 bytes: what `send-requests` takes too."""
@@ -30,6 +31,11 @@ _DETAIL: Final = {
     "who": "send a token of this tenant as Authorization: Bearer",
     "no": "this token is another tenant's",
 }
+
+
+_ONLY_HERE: Final = (
+    "without BOUNCELINE_TOKENS only programs on this machine may ask, no proxy and no page of another site"
+)
 
 
 class Gate:
@@ -110,7 +116,9 @@ class Gate:
 
     def _refused(self, request: web.Request, tenant: str) -> web.Response | None:
         """Refuse who may not ask about a tenant; about none, who has no token at all."""
-        verdict = self._tokens.verdict(request.headers.get("Authorization"), tenant) if self._tokens else "yes"
+        if self._tokens is None:
+            return None if is_local(request.headers) else _error(403, "forbidden", _ONLY_HERE)
+        verdict = self._tokens.verdict(request.headers.get("Authorization"), tenant)
         if verdict == "yes" or (verdict == "no" and not tenant):
             return None
         return _error(_STATUS[verdict], "unauthorized" if verdict == "who" else "forbidden", _DETAIL[verdict])

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.classify.classification import classify
-from agents.classify.providers.mailgun import CODES, EVENTS, NOT_ATTEMPTED, OF_NOBODY
+from agents.classify.providers.mailgun import CODES, EVENTS, NO_MAIL_OF_OURS, NOT_ATTEMPTED, OF_NOBODY
 from schemas.delivery import DeliveryEvent
 from schemas.rejected import Rejected
 from schemas.report import Report
@@ -85,13 +85,47 @@ def test_an_event_about_nobody_is_no_happening(kind, recipient):
         ({"code": 550, "message": "nothing we know"}, CO),
         ({"code": 550, "message": "nothing we know", "bounce_type": "soft"}, CI),
         ({"code": "5.1.1", "message": "smtp;550 5.1.1 RESOLVER.ADR.RecipNotFound; not found"}, UU),
-        ({}, CO),
     ],
 )
 @pytest.mark.parametrize("named", ["bounce", "hardfail", "generic", "delayed-bounce"])
 def test_a_permanent_failure_is_told_by_code_and_words(named, reason, status):
     found = failed("permanent", named, **reason)
     assert (found.outcome, found.status) == ("bounced", status), found.rule
+
+
+@pytest.mark.parametrize(
+    ("named", "code", "status"),
+    [
+        *(("bounce", None, CO), ("hardfail", None, CO), ("", None, CO)),
+        # Mailgun found no reason, and nothing else tells one: a permanent severity says that it is done, no more.
+        *(("generic", None, CI), ("delayed-bounce", None, CI), ("generic", 550, CO)),
+    ],
+)
+@pytest.mark.parametrize("null", [True, False], ids=["null", "empty"])
+def test_a_permanent_failure_without_words_is_told_by_its_reason(named, code, status, null):
+    told = {**EVENT, "event": "failed", "severity": "permanent", "reason": named}
+    found = reports.one("mailgun", webhook(told | {"delivery-status": None if null and not code else {"code": code}}))
+    assert (found.outcome, found.status, found.permanent) == ("bounced", status, True), found.rule
+
+
+@pytest.mark.parametrize("flag", NO_MAIL_OF_OURS)
+@pytest.mark.parametrize("kind", ["delivered", "failed", "rejected"])
+def test_what_was_not_sent_or_was_an_incoming_mail_is_no_happening(flag, kind):
+    told = {**EVENT, "event": kind, "severity": "permanent", "delivery-status": {"code": 550, "message": "5.1.1"}}
+    flags = dict.fromkeys(NO_MAIL_OF_OURS, False)
+    assert len(reports.classified("mailgun", webhook({**told, "flags": flags}))) == 1
+    assert reports.classified("mailgun", webhook({**told, "flags": flags | {flag: True}})) == []
+
+
+@pytest.mark.parametrize(("kind", "status"), [("complained", SP), ("unsubscribed", US)])
+def test_a_complaint_and_an_unsubscribe_count_whatever_the_flags(kind, status):
+    flags = dict.fromkeys(NO_MAIL_OF_OURS, True)
+    assert reports.one("mailgun", webhook({**EVENT, "event": kind, "flags": flags})).status == status
+
+
+@pytest.mark.parametrize("flags", [None, [], "is-test-mode", {"is-test-mode": "true"}, {"is-test-mode": None}])
+def test_odd_flags_say_nothing(flags):
+    assert reports.one("mailgun", webhook({**EVENT, "event": "delivered", "flags": flags})).effect == "reset"
 
 
 STATUS_OF_REASON = {

@@ -90,7 +90,7 @@ def test_a_captured_policy_issue_in_the_wrong_field_is_ignored():
         ("spam", "", None, "mailjet-spam-family"),
         ("content", "something new", None, "mailjet-content"),
         ("system", "something new", None, "mailjet-own-family"),
-        ("mailjet", "", None, "mailjet-own-family"),
+        ("mailjet", "", None, "mailjet-not-sent"),
         ("recipient", "something new", CO, "permanent-unexplained"),
         ("", "something new", CO, "permanent-unexplained"),
     ],

@@ -132,6 +132,11 @@ def test_a_policy_code_does_not_hide_that_the_user_is_unknown(diagnostic):
     assert classified(diagnostic, permanent=True).status == "User unknown"
 
 
+def mailjet(related_to: str, error: str, words: str) -> tuple[str, object]:
+    event = {"event": "bounce", "email": "jane@example.com", "time": 1760000000, "hard_bounce": True}
+    return "mailjet", {**event, "error_related_to": related_to, "error": error, "comment": words}
+
+
 def sendgrid(event: str = "bounce", **fields: object) -> tuple[str, object]:
     return "sendgrid", [{"email": "jane@example.com", "timestamp": 1760000000, "event": event, **fields}]
 
@@ -232,8 +237,17 @@ def test_a_policy_code_outranks_the_category_of_any_provider(diagnostic, told):
 
 OWN_FAILURES = {
     **{
+        f"mailjet {related_to} {error}": mailjet(related_to, error, "550 5.1.1 user unknown")
+        for related_to, error in (
+            *(("content", "bad or empty template"), ("content", "error in template language"), ("content", "new")),
+            *(("spam", "sender blocked"), ("spam", "content blocked"), ("spam", "policy issue"), ("spam", "new")),
+            *(("system", "system issue"), ("system", "protocol issue"), ("domain", "greylisted")),
+            *(("mailjet", "duplicate in campaign"), ("mailjet", "new"), ("policy issue", "")),
+        )
+    },
+    **{
         f"sendgrid {kind} {named}": sendgrid(
-            type=kind, bounce_classification=named, status="5.1.1", reason="550 5.1.1 no"
+            type=kind, bounce_classification=named, status="5.1.1", reason="550 5.1.1 user unknown"
         )
         for kind in ("bounce", "blocked", "expired", None)
         for named in ("Content", "Reputation", "Frequency or Volume Too High", "Frequency/Volume")
@@ -245,7 +259,7 @@ OWN_FAILURES = {
     "sendgrid blocked": sendgrid(type="blocked", status="5.0.0", reason="550 no"),
     "sendgrid deferred": sendgrid("deferred", response="452 4.2.2 over quota", status="4.2.2"),
     **{
-        f"ses {kind} {named}": ses(kind, named, status="5.1.1", diagnosticCode="smtp; 550 5.1.1 no")
+        f"ses {kind} {named}": ses(kind, named, status="5.1.1", diagnosticCode="smtp; 550 5.1.1 user unknown")
         for kind in ("Transient", "Permanent")
         for named in ("MessageTooLarge", "ContentRejected", "AttachmentRejected")
     },
@@ -273,10 +287,10 @@ OWN_FAILURES = {
         for named in ("InternalFailure", "MailboxFull", "SpamDetected", "IPFailure", "SendingDeferral", "Undetermined")
     },
     **{
-        f"mailgun {reason}": mailgun("permanent", reason, code=550, message="5.1.1 no")
+        f"mailgun {reason}": mailgun("permanent", reason, code=550, message="5.1.1 user unknown")
         for reason in ("espblock", "greylisted", "blacklisted", "webhook", "optimized")
     },
-    "mailgun poor list": mailgun("permanent", "generic", code=625, message="5.1.1 no"),
+    "mailgun poor list": mailgun("permanent", "generic", code=625, message="5.1.1 user unknown"),
     "mailgun temporary": mailgun("temporary", "generic", code=550, message="5.1.1 user unknown"),
     "mailgun rejected": (
         "mailgun",
@@ -288,7 +302,7 @@ OWN_FAILURES = {
         },
     ),
     **{
-        f"postmark {kind}": postmark(kind, "smtp;550 5.1.1 no")
+        f"postmark {kind}": postmark(kind, "smtp;550 5.1.1 user unknown")
         for kind in (
             *("Transient", "Subscribe", "AutoResponder", "AddressChange", "SpamNotification", "OpenRelayTest"),
             *("VirusNotification", "ChallengeVerification", "Unconfirmed", "Blocked", "SMTPApiError", "InboundError"),
@@ -296,7 +310,7 @@ OWN_FAILURES = {
         )
     },
     **{
-        f"sparkpost {named}": sparkpost(named, "550 5.1.1 no")
+        f"sparkpost {named}": sparkpost(named, "550 5.1.1 user unknown")
         for named in ("23", "25", "50", "51", "52", "53", "54", "60", "80", "100")
     },
     **{

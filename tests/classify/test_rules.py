@@ -31,13 +31,42 @@ def test_example_reaches_its_rule(row):
     assert verdict.effect == (TYPOLOGY[row["status"]].effect if "status" in row else row["effect"])
 
 
+# A category of the provider's that says: the sender, the message, the rate, or our own systems.
+OUTRANKS_WORDS = {
+    *("mailjet-content", "mailjet-sender-blocked", "mailjet-content-blocked", "mailjet-policy-issue"),
+    *(
+        "mailjet-spam-family",
+        "mailjet-system-issue",
+        "mailjet-protocol-issue",
+        "mailjet-greylisted",
+        "mailjet-not-sent",
+    ),
+    *("sendgrid-refused", "ses-content", "mailgun-own", "postmark-refused"),
+    *("sparkpost-too-large", "sparkpost-block-family"),
+}
+
 # Events that two rows match: (the row that decides, the row that would if the two changed places, the event).
 ORDER_MATTERS = [
     ("import-unverified", "status-given-nonexistent-address", {"status": ":"}),
     ("complaint-withdrawn", "complained", {"outcome": "complained", "provider_code": "not-spam"}),
     (
+        "ses-complaint-of-several",
+        "complained",
+        {"outcome": "complained", "provider": "ses", "provider_code": "one-of-several/abuse"},
+    ),
+    (
+        "mailgun-generic-unexplained",
+        "permanent-unexplained",
+        {"provider": "mailgun", "provider_code": "generic", "permanent": True},
+    ),
+    (
+        "passing-with-a-policy-code",
+        "iana-5.7.13",
+        {"provider": "brevo", "provider_code": "soft_bounce", "permanent": False, "enhanced_code": "5.7.13"},
+    ),
+    (
         "mailjet-preblocked",
-        "mailjet-own-family",
+        "mailjet-not-sent",
         {"provider": "mailjet", "provider_code": "mailjet/preblocked"},
     ),
     (
@@ -92,10 +121,15 @@ ORDER_MATTERS = [
     ("iana-sender-address", "text-user-unknown", {"diagnostic": "550 5.1.8 user unknown"}),
     ("text-user-unknown", "iana-x.7.x", {"diagnostic": "550 5.7.1 user unknown"}),
     ("text-user-unknown", "text-policy", {"diagnostic": "550 user unknown, by policy"}),
-    (
-        "text-user-unknown",
-        "mailjet-policy-issue",
-        {"provider": "mailjet", "provider_code": "spam/policy issue"} | {"diagnostic": "550 user unknown"},
+    *(
+        (row["id"], second, {name: row["example"][name] for name in ("provider", "provider_code")} | told)
+        for row in WRITTEN
+        if row["id"] in OUTRANKS_WORDS
+        for second, told in (
+            ("text-user-unknown", {"diagnostic": "550 user unknown"}),
+            ("text-mailbox-full", {"diagnostic": "550 mailbox full"}),
+            ("iana-x.2.2", {"enhanced_code": "5.2.2"}),
+        )
     ),
     (
         "exchange-edge-blocking",

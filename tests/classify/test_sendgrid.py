@@ -86,7 +86,8 @@ def test_every_type_and_classification_has_an_expectation():
 def test_a_classification_has_the_status(classification, kind):
     found = one(bounce_classification=classification, type=kind)
     assert found.status == STATUS_OF_CLASSIFICATION[classification][TYPES.index(kind)], found.rule
-    assert found.permanent is {"bounce": True, "blocked": False, "expired": False}.get(kind)
+    hard = {"bounce": True, "blocked": False, "expired": False}.get(kind)
+    assert found.permanent is (False if classification == "Technical Failure" else hard)
     expected = "/".join(part for part in (kind, classification.lower()) if part)
     assert found.provider_code == (expected or None)
 
@@ -266,3 +267,21 @@ def test_the_worked_example_of_a_block_is_ignored():
     )
     assert (found.effect, found.rule, found.message_id) == ("ignore", "blocklist-refusal", "a")
     assert (found.event_id, found.occurred_at) == ("Zm9vYmFy", "2025-10-09T09:10:00.000Z")
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("classification", ["Technical", "Technical Failure"])
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        ("550 5.1.1 user unknown", CI),
+        ("550 user unknown", CI),
+        ("550 5.4.1 Recipient address rejected: Access denied", CI),
+        ("525 5.7.13 User account disabled", IG),
+        ("550 5.1.1 blocked using zen.spamhaus.org", IG),
+        ("550 not authorized", IG),
+        ("552 5.2.2 mailbox full", QE),
+    ],
+)
+def test_a_technical_failure_never_blocks_at_once_whatever_its_words(classification, kind, reason, status):
+    assert one(type=kind, bounce_classification=classification, reason=reason).status == status

@@ -4,6 +4,7 @@ import pytest
 
 from agents.classify.classification import classify
 from agents.classify.providers.ses import ACTIONS, KINDS, NOT_ATTEMPTED
+from agents.classify.rules import own_rules
 from schemas.delivery import DeliveryEvent
 from schemas.rejected import Rejected
 from schemas.report import Report
@@ -179,6 +180,14 @@ COMPLAINTS = {
 }
 
 
+@pytest.mark.parametrize("kind", ["Permanent", "Transient", "Undetermined", "", None])
+@pytest.mark.parametrize("subtype", sorted(NOT_ATTEMPTED))
+def test_what_ses_did_not_try_is_no_unknown_user_whatever_type_and_code_stand_beside_it(kind, subtype):
+    found = bounced(kind, subtype, status="5.1.1", diagnosticCode="Amazon SES did not send the message")
+    expected = US if subtype == "unsubscribedrecipient" else PB
+    assert (found.outcome, found.status) == ("blocked", expected), found.rule
+
+
 @pytest.mark.parametrize("feedback", COMPLAINTS)
 def test_a_complaint_has_the_status(feedback):
     part = {"complainedRecipients": ANA, "timestamp": AT, "complaintFeedbackType": feedback}
@@ -192,10 +201,40 @@ def test_a_recipient_on_a_suppression_list_for_a_complaint_complained(subtype):
     assert (found.status, found.provider_code) == (SP, subtype)
 
 
-def test_all_who_may_have_complained_did():
-    part = {"complainedRecipients": [*ANA, {"emailAddress": "bob@example.com"}], "timestamp": AT}
+@pytest.mark.parametrize(("feedback", "code"), [(None, "one-of-several/unnamed"), ("abuse", "one-of-several/abuse")])
+def test_of_several_who_may_have_complained_each_is_spam_by_a_rule_of_its_own(feedback, code):
+    part = {"complainedRecipients": [*ANA, "bob@example.com"], "timestamp": AT, "complaintFeedbackType": feedback}
     found = reports.events("ses", message("Complaint", part))
     assert [(event.recipient, event.status) for event in found] == [("ana@example.com", SP), ("bob@example.com", SP)]
+    assert {(event.rule, event.provider_code) for event in found} == {("ses-complaint-of-several", code)}
+
+
+def test_an_operator_may_ignore_complaints_of_which_nobody_knows_whose_they_are():
+    rules = own_rules("""
+        [[rule]]
+        id = "ses-complaint-of-several"
+        outcome = "complained"
+        provider = "ses"
+        provider_code = "one-of-several/*"
+        effect = "ignore"
+        source = "our own"
+        example = { provider = "ses", outcome = "complained", provider_code = "one-of-several/abuse" }
+    """)
+    several = {"complainedRecipients": [*ANA, "bob@example.com"], "timestamp": AT}
+    for part, effect in ((several, "ignore"), (several | {"complainedRecipients": ANA}, "block")):
+        told = classify(Report("ses", "acme", message("Complaint", part)), rules=rules)
+        assert {event.effect for _, event in told} == {effect}
+
+
+@pytest.mark.parametrize("feedback", ["not-spam", "Auth-Failure"])
+def test_what_is_no_complaint_is_none_of_several_either(feedback):
+    part = {"complainedRecipients": [*ANA, "bob@example.com"], "timestamp": AT, "complaintFeedbackType": feedback}
+    assert {event.effect for event in reports.events("ses", message("Complaint", part))} == {"ignore"}
+
+
+def test_one_recipient_named_twice_is_one():
+    part = {"complainedRecipients": [*ANA, "Ana@Example.com"], "timestamp": AT}
+    assert {event.rule for event in reports.events("ses", message("Complaint", part))} == {"complained"}
 
 
 def test_a_delivery_is_one_of_its_own_recipients_alone():

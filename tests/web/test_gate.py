@@ -31,11 +31,12 @@ def gate(tokens=None, lookup=None) -> Gate:
     return Gate(desk, None, tokens, POLICY, NoMeter(), lambda: 1_795_000_000_000)
 
 
-async def asked(made: Gate, token=None, body=b'{"tenant":"acme","recipients":["a@example.com"]}'):
+async def asked(made: Gate, token=None, body=b'{"tenant":"acme","recipients":["a@example.com"]}', more=None):
     app = Application()
     app.add_routes(made.routes())
     async with TestClient(TestServer(app)) as client:
         headers = {"Authorization": token} if token else {}
+        headers |= {name: value.replace("HERE", f"{client.host}:{client.port}") for name, value in (more or {}).items()}
         response = await client.post("/v1/check", data=body, headers=headers)
         return response.status, await response.json()
 
@@ -61,6 +62,61 @@ async def test_without_a_token_not_even_a_bad_request_is_explained():
     tokens = Tokens({"acme": [ACME]})
     assert (await asked(gate(tokens), None, b"{"))[0] == 401
     assert (await asked(gate(tokens), f"Bearer {ACME}", b"{"))[0] == 400
+
+
+FOREIGN = [
+    {"Host": "evil.example"},
+    {"Host": "127.0.0.1.evil.example"},
+    {"Host": "192.0.2.1"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "http://HERE.evil.example"},
+    {"Origin": "https://HERE"},
+    {"Origin": "http://localhost:1"},
+    {"Origin": "null"},
+    {"Origin": ""},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": ""},
+    {"X-Forwarded-For": "203.0.113.9"},
+    {"Forwarded": "for=203.0.113.9"},
+]
+
+
+@pytest.mark.parametrize("body", [b'{"tenant":"acme","recipients":["a@example.com"]}', b"{"])
+@pytest.mark.parametrize("headers", FOREIGN)
+async def test_without_tokens_no_page_of_another_site_and_no_proxy_may_ask(headers, body):
+    status, answer = await asked(gate(), body=body, more=headers)
+    assert (status, answer["error"]) == (403, "forbidden")
+
+
+async def test_without_tokens_no_page_of_another_site_reads_what_is_known_of_a_contact():
+    app = Application()
+    app.add_routes(gate().routes())
+    async with TestClient(TestServer(app)) as client:
+        for headers in ({"Host": "rebound.example"}, {"Sec-Fetch-Site": "cross-site"}):
+            assert (await client.get("/v1/contacts/acme/a@example.com", headers=headers)).status == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Host": "localhost"},
+        {"Host": "LOCALHOST:8080"},
+        {"Host": "[::1]:8080"},
+        {"Origin": "http://HERE"},
+        {"Origin": "http://HERE", "Sec-Fetch-Site": "same-origin"},
+        {"Host": "localhost:8080", "Origin": "http://localhost:8080"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+)
+async def test_without_tokens_programs_here_and_the_servers_own_pages_may_ask(headers):
+    assert (await asked(gate(), more=headers))[0] == 200
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+async def test_with_a_token_it_does_not_matter_where_a_request_comes_from(headers):
+    assert (await asked(gate(Tokens({"acme": [ACME]})), f"Bearer {ACME}", more=headers))[0] == 200
 
 
 async def test_nobody_is_let_through_while_the_state_is_not_whole():

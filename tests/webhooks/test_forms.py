@@ -1,8 +1,10 @@
 """Forms become objects of text fields, and nothing that comes as one does any harm."""
 
+import time
 from urllib.parse import urlencode
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,15 +65,71 @@ def test_what_is_no_form_is_none():
     assert read_form(URLENCODED, b"\xff=1") is None
     assert read_form("multipart/form-data", multipart(part("a", "1"))) is None
     assert read_form(f"{MULTIPART}\r\nX-More: 1", multipart(part("a", "1"))) is None
+    assert read_form(MULTIPART, multipart(part("a", "1")).removesuffix(b"--xYz--\r\n")) is None
+    assert read_form(MULTIPART, multipart(part("a", "1", head=f"X-Long: {'x' * 5_000}\r\n"))) is None
+
+
+@pytest.mark.parametrize("boundary", ["=xYz", '="xYz"', '="xYz"; charset=utf-8'])
+def test_a_boundary_may_be_quoted_and_lines_may_end_as_on_unix(boundary):
+    body = multipart(part("a", "1"), part("b", "--xYzz\r\n"))
+    assert read_form(f"Multipart/Form-Data; Boundary{boundary}", body) == {"a": "1", "b": "--xYzz\r\n"}
+    assert read_form(f"multipart/form-data;boundary{boundary}", body.replace(b"\r\n", b"\n")) == {
+        "a": "1",
+        "b": "--xYzz\n",
+    }
+
+
+def test_a_file_whose_name_can_not_be_decoded_is_left_out_as_any_other():
+    body = multipart(part("event", "bounced"), part("attachment-1", "x", more="; filename*=idna''%ff"))
+    assert read_form(MULTIPART, body) == {"event": "bounced"}
+
+
+def test_a_quoted_name_is_taken_whole():
+    body = multipart(part('a\\"; filename=\\"b', "1"), part("c", "2", more="; name*0=d; name*=e"))
+    assert read_form(MULTIPART, body) == {'a"; filename="b': "1", "c": "2"}
+
+
+@pytest.mark.parametrize("name", ["name*=x; name*0=y", "name*=idna''%ff", "name*=utf-8''a", "name*0=a; name*1=b", ""])
+def test_a_part_without_a_plain_name_is_no_field(name):
+    odd = f"--xYz\r\nContent-Disposition: form-data; {name}\r\n\r\nx\r\n"
+    assert read_form(MULTIPART, multipart(odd, part("a", "1"))) == {"a": "1"}
+
+
+def test_a_boundary_in_a_charset_of_its_own_is_none():
+    assert read_form("multipart/form-data; boundary*=idna''%ff", multipart(part("a", "1"))) is None
+
+
+# Each of these took the email package seconds to minutes, or its stack.
+TIRING = [
+    b"--xYz\r\n" + b"Content-Type: message/rfc822\r\n\r\n" * 33_000,
+    b"--xYz\r\n"
+    + b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(300))
+    + b"\n" * 1_000_000,
+    b"--xYz\r\n" * 110_000,
+    b"\n--xY" * 200_000,
+    b"--xYz\nContent-Disposition: form-data" + b';a="' * 260_000 + b"\n\n\n--xYz--",
+    b"--xYz\nContent-Disposition: form-data;" + b' a="\\' * 900 + b"\n\n\n--xYz--",
+]
+
+
+@pytest.mark.parametrize("body", TIRING, ids=range(len(TIRING)))
+def test_no_form_takes_long_to_read(body):
+    before = time.process_time()
+    read_form(MULTIPART, body)
+    assert time.process_time() - before < 0.5
 
 
 PIECES = [
     *(b"--xYz", b"--xYz--", b"--q", b"\r\n", b"\n", b"\r", b": ", b"\xff", b"\x00", b"a=%zz&b", b'"a"'),
     *(b"Content-Disposition: form-data; name=", b"; filename*=x", b"name*0=a; name*1=b", b"name*=utf-8''%ff"),
+    *(b"; filename*=idna''%ff", b"; name*=x; name*0=y", b"Content-Disposition: form-data; name*=idna''%ff"),
     *(b"Content-Type: multipart/mixed; boundary=q", b"Content-Type: message/rfc822"),
     b"Content-Transfer-Encoding: x-uuencode",
 ]
-ODD = ['multipart/form-data; boundary="a', "multipart/form-data; boundary*=x''a"]
+ODD = [
+    f"multipart/form-data; boundary{boundary}"
+    for boundary in ('="a', "*=x''a", "*=idna''%ff", "=\udcff", "=\xff", "*0=x", '="a\\"b"')
+]
 
 
 @given(

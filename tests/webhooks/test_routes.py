@@ -158,6 +158,11 @@ async def test_where_nothing_is_configured_every_tenant_may_post_from_this_machi
         {"Host": ""},
         {"X-Forwarded-For": "203.0.113.9"},
         {"Forwarded": "for=203.0.113.9"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
     ],
 )
 async def test_open_is_open_to_this_machine_alone_and_to_no_proxy_or_page_of_others(headers, taken):

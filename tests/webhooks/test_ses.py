@@ -100,6 +100,63 @@ async def test_a_stranger_can_not_make_us_fetch_again_and_again():
     assert len(installation.net.asked) == FETCHES.burst
 
 
+def forged(number: int) -> str:
+    return PEM_URL.replace("0123456789abcdef.pem", f"{number:016x}.pem")
+
+
+async def test_forged_urls_crowd_no_certificate_out_that_has_signed_something():
+    # Worse than it gets: whatever the forger names is there, and is a certificate.
+    installation = Installation(Net({forged(number): sns_signer("evil").pem for number in range(500)}))
+    installation.net.pages[PEM_URL] = sns_signer("aws").pem
+    assert isinstance(await installation.admit(sns_message()), Payload)
+    for number in range(500):
+        message = sns_message("somebody", at=NOW, SigningCertURL=forged(number))
+        assert await installation.admit(message, NOW + number * 10 * SECOND) == "unauthorized"
+    assert isinstance(await installation.admit(sns_message()), Payload)
+    assert installation.net.asked.count(PEM_URL) == 1
+
+
+async def test_forged_urls_can_not_use_up_what_a_known_certificate_needs():
+    installation = Installation()
+    assert isinstance(await installation.admit(sns_message()), Payload)
+    for number in range(100):
+        assert await installation.admit(sns_message("evil", SigningCertURL=forged(number))) == "unavailable"
+    assert isinstance(await installation.admit(sns_message()), Payload)
+
+
+async def test_old_certificates_that_anybody_may_name_are_not_kept_without_end():
+    installation = Installation(Net({forged(number): sns_signer("evil").pem for number in range(50)}))
+    for number in range(50):
+        message = sns_message("somebody", SigningCertURL=forged(number))
+        assert await installation.admit(message, NOW + number * 10 * SECOND) == "unauthorized"
+    before = len(installation.net.asked)
+    again = sns_message("somebody", SigningCertURL=forged(0))
+    assert await installation.admit(again, NOW + DAY) == "unauthorized"
+    assert len(installation.net.asked) == before + 1
+
+
+async def test_a_fetch_that_takes_its_time_holds_up_no_message_with_another_certificate():
+    slow = asyncio.Event()
+    net = Net({PEM_URL: sns_signer("aws").pem})
+
+    async def fetch(url: str) -> bytes | None:
+        if url != PEM_URL:
+            await slow.wait()
+        return await Net.fetch(net, url)
+
+    certificates = Certificates(fetch)
+    gate = SesGate(Ses(topics=[Topic(TOPIC)]), certificates, fetch)
+    evil = sns_message("evil", SigningCertURL=forged(1))
+    waiting = [asyncio.create_task(gate.admit(post("ses", orjson.dumps(evil)))) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert isinstance(await gate.admit(post("ses", orjson.dumps(sns_message()))), Payload)
+    waiting[1].cancel()
+    await asyncio.sleep(0)
+    slow.set()
+    assert [await waiting[0], await waiting[2]] == ["unavailable", "unavailable"]
+    assert net.asked == [PEM_URL, forged(1)]
+
+
 @pytest.mark.parametrize(("days_ago", "valid"), [(0, True), (90, True), (91, False), (-1, False)])
 async def test_a_certificate_counts_while_it_is_valid(days_ago, valid):
     signer = sns_signer("aws", days_ago)

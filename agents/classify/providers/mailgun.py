@@ -58,6 +58,13 @@ CODES: Final[Mapping[str, str]] = {
 NOT_ATTEMPTED: Final = frozenset(("suppress-bounce", "suppress-unsubscribe", "suppress-complaint", "poor-list-quality"))
 """Reasons for which Mailgun does not try."""
 
+NO_MAIL_OF_OURS: Final = (
+    "is-test-mode",  # accepted and not sent (user manual, sending in test mode): "delivered" says nothing
+    "is-system-test",
+    "is-routed",  # an incoming mail that a route of the account forwards, to the account's own people
+)
+"""`flags` with which a message that was delivered or failed was none of ours to a contact."""
+
 _REPLY: Final = re.compile(r"[245][0-7][0-9]", re.ASCII)
 _ENHANCED: Final = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)
 
@@ -78,9 +85,18 @@ def _element(element: dict[str, Any]) -> Iterable[Happening | Rejected]:
     if outcome is None:
         return (Rejected("unknown-event", "Mailgun has no such kind of event"),)
     recipient = _recipient(event, kind)
-    if recipient is None:
+    if recipient is None or (outcome in _FATES and _is_no_mail_of_ours(event)):
         return ()
     return (recipient if isinstance(recipient, Rejected) else _happening(event, kind, outcome, recipient),)
+
+
+# A complaint or an unsubscribe counts, however somebody came by the mail.
+_FATES: Final = frozenset(("delivered", "bounced", "blocked"))
+
+
+def _is_no_mail_of_ours(event: dict[str, Any]) -> bool:
+    flags = object_of(event.get("flags"))
+    return any(flags.get(name) is True for name in NO_MAIL_OF_OURS)
 
 
 def _recipient(event: dict[str, Any], kind: str) -> str | Rejected | None:

@@ -50,6 +50,9 @@ HARDNESS: Final[Mapping[str, bool]] = {
 }
 """`type` of a bounce to whether it is permanent; the first half of the `provider_code`."""
 
+_PASSING: Final = "technical failure"
+"""The classification of a server or a name server that was out of order: soft under any `type`, also of a bounce."""
+
 # As the API's enumeration writes them. The webhook's own samples have "invalid", "Technical" and "Frequency/Volume" as
 # well, so the first word tells.
 CLASSIFICATIONS: Final[Mapping[str, str]] = {
@@ -106,6 +109,7 @@ def _happening(event: dict[str, Any], kind: str) -> Happening | Rejected:
         return message_id
     bounced, failed = kind == "bounce", kind in ("bounce", "dropped")
     smtp_code, enhanced_code = _codes(event.get("status")) if bounced else (None, None)
+    code = _bounce_code(event) if bounced else _drop_code(event) if failed else None
     words = ("reason", "response") if failed else ("response", "reason")
     return Happening(
         recipient=email,
@@ -115,11 +119,11 @@ def _happening(event: dict[str, Any], kind: str) -> Happening | Rejected:
         event_id=lenient_text(event.get("sg_event_id")),
         message_id=message_id,
         campaign_id=_campaign_id(event),
-        permanent=HARDNESS.get(folded(event.get("type"))) if bounced else None,
+        permanent=_hard(event, code) if bounced else None,
         smtp_code=smtp_code,
         enhanced_code=enhanced_code,
         diagnostic=lenient_text(event.get(words[0])) or lenient_text(event.get(words[1])),
-        provider_code=_bounce_code(event) if bounced else _drop_code(event) if failed else None,
+        provider_code=code,
     )
 
 
@@ -162,6 +166,10 @@ def _codes(status: object) -> tuple[str | None, str | None]:
     """Tell apart the reply code and the enhanced code that `status` may hold; it is often absent."""
     text = lenient_text(status)
     return (None, text) if text is None or "." in text else (text, None)
+
+
+def _hard(event: dict[str, Any], code: str | None) -> bool | None:
+    return False if code and code.endswith(_PASSING) else HARDNESS.get(folded(event.get("type")))
 
 
 def _bounce_code(event: dict[str, Any]) -> str | None:

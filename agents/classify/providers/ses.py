@@ -68,6 +68,9 @@ ACTIONS: Final[Mapping[str, Outcome]] = {
 }
 """Actions of a recipient's delivery report (RFC 3464, 2.3.3) that are no failure, though they come in a bounce."""
 
+NO_COMPLAINTS: Final = frozenset(("not-spam", "auth-failure"))
+"""Feedback types that tell of no complaint, whoever they name."""
+
 # `AmazonSnsSubscriptionSucceeded`: SES sees whether somebody is there, once the topic of an identity is set.
 _PROBE: Final = "AmazonSnsSubscription"
 _CAMPAIGN_TAGS: Final = ("campaign_id", "campaign-id", "campaignId", "campaign")
@@ -118,7 +121,11 @@ def _recipients(mail: dict[str, Any], part: dict[str, Any], kind: Kind) -> Itera
     listed = part.get(kind.recipients) if kind.recipients else mail.get("destination")
     if not isinstance(listed, list):
         listed = [listed]  # the guide calls the delayed recipients an object, its sample has an array
-    return [{"emailAddress": one} if isinstance(one, str) else object_of(one) for one in listed or [None]]
+    return [_recipient(one) for one in listed or [None]]
+
+
+def _recipient(one: object) -> dict[str, Any]:
+    return {"emailAddress": one} if isinstance(one, str) else object_of(one)
 
 
 def _happening(
@@ -169,11 +176,28 @@ def _provider_code(name: str, part: dict[str, Any]) -> str | None:
         names = (lenient_text(part.get("bounceType")), lenient_text(part.get("bounceSubType")))
         return "/".join(filter(None, names)) or None
     if name == "Complaint":
-        # On a suppression list for an earlier complaint (then nothing was sent), or the ARF feedback type.
-        return lenient_text(part.get("complaintSubType")) or lenient_text(part.get("complaintFeedbackType"))
+        return _complaint_code(part)
     if name == "Reject":
         return "/".join(filter(None, (name, lenient_text(part.get("reason")))))
     return name if name == "Rendering Failure" else lenient_text(part.get("delayType"))
+
+
+def _complaint_code(part: dict[str, Any]) -> str | None:
+    """Give `OnAccountSuppressionList`, where nothing was sent because of an earlier complaint, or the feedback type.
+
+    Who complained is mostly redacted. Of a message to several people at the complaining provider SES names all of them,
+    and `one-of-several/` says so.
+    """
+    subtype = lenient_text(part.get("complaintSubType"))
+    if subtype:
+        return subtype
+    feedback = lenient_text(part.get("complaintFeedbackType"))
+    named = part.get("complainedRecipients")
+    named = [_recipient(one).get("emailAddress") for one in named] if isinstance(named, list) else []
+    several = len({folded(address) for address in named}) > 1
+    if not several or folded(feedback) in NO_COMPLAINTS:
+        return feedback
+    return f"one-of-several/{feedback or 'unnamed'}"
 
 
 def _campaign_id(mail: dict[str, Any]) -> str | None:

@@ -15,9 +15,11 @@ from streams.web.webhooks.sns import Topic
 Fetch = Callable[[str], Awaitable[bytes | None]]
 """Gets a URL: its body, or None where there is none to be had. Follows no redirect."""
 
-MOST: Final = 32  # SNS has one a region and changes it about once a year
-FETCHES: Final = Rate(each_second=0.1, burst=5)
-"""Whoever knows a topic's ARN can make us ask its host for certificates that do not exist: not often."""
+FETCHES: Final = Rate(each_second=0.5, burst=10)
+"""Fetches of unknown URLs, for each host: whoever knows a topic's ARN can name certificates that do not exist."""
+
+UNPROVEN: Final = 8
+"""Certificates kept that have signed nothing yet: old ones of SNS, some ten a region, are there for anybody to name."""
 
 
 def read_certificate(path: Path) -> Certificate:
@@ -42,14 +44,20 @@ def is_valid(certificate: Certificate, now: int) -> bool:
 
 
 class Certificates:
-    """Finds the certificates that may have signed a message, and keeps those that were fetched."""
+    """Finds the certificates that may have signed a message, and keeps those that were fetched.
+
+    One that has signed a message of a topic of ours is kept for good: nobody but SNS can bring that about, and SNS has
+    one a region and changes it about once a year. So no number of forged messages makes us forget it or ask for it
+    again; what they can use up is what unknown URLs may be asked for.
+    """
 
     def __init__(self, fetch: Fetch) -> None:
         """Take what fetches."""
         self._fetch = fetch
-        self._kept: OrderedDict[str, Certificate] = OrderedDict()
+        self._proven: dict[str, Certificate] = {}
+        self._unproven: OrderedDict[str, Certificate] = OrderedDict()
+        self._under_way: dict[str, asyncio.Future[Certificate | None]] = {}
         self._fetches = Buckets(FETCHES)
-        self._one_at_a_time = asyncio.Lock()
 
     async def of(self, topic: Topic, url: str, pinned: Sequence[Certificate], now: int) -> Sequence[Certificate] | None:
         """Give the valid certificates to try; None where one can't be had just now.
@@ -65,25 +73,39 @@ class Certificates:
             return [certificate for certificate in pinned if is_valid(certificate, now)]
         if not topic.is_certificate(url):
             return []
-        certificate = self._kept.get(url)
-        if certificate is None:
-            async with self._one_at_a_time:  # many posts come at once, and one of them fetches
-                certificate = self._kept.get(url) or await self._get(topic, url, now)
+        certificate = self._proven.get(url) or self._unproven.get(url) or await self._asked_for(topic, url, now)
         if certificate is None:
             return None
         return [certificate] if is_valid(certificate, now) else []
 
-    async def _get(self, topic: Topic, url: str, now: int) -> Certificate | None:
+    def prove(self, url: str, certificate: Certificate) -> None:
+        """Keep a certificate for good, now that its key has signed a message of a topic of ours."""
+        self._unproven.pop(url, None)
+        self._proven[url] = certificate
+
+    async def _asked_for(self, topic: Topic, url: str, now: int) -> Certificate | None:
+        """Fetch a certificate; of many posts that name it at once, one does. Posts that name another do not wait."""
+        under_way = self._under_way.get(url)
+        if under_way is not None:
+            return await asyncio.shield(under_way)  # a post that is given up must not take the others' answer along
         if self._fetches.wait(topic.host, now / 1000):
             return None
-        fetched = await self._fetch(url)
-        if fetched is None:
-            return None
+        future = self._under_way[url] = asyncio.get_running_loop().create_future()
+        certificate = None
         try:
-            certificate = load_pem_x509_certificate(fetched)
-        except ValueError:
-            return None
-        self._kept[url] = certificate
-        if len(self._kept) > MOST:
-            self._kept.popitem(last=False)
+            certificate = _read(await self._fetch(url))
+        finally:
+            del self._under_way[url]
+            future.set_result(certificate)
+        if certificate is not None:
+            self._unproven[url] = certificate
+            if len(self._unproven) > UNPROVEN:
+                self._unproven.popitem(last=False)
         return certificate
+
+
+def _read(fetched: bytes | None) -> Certificate | None:
+    try:
+        return load_pem_x509_certificate(fetched) if fetched else None
+    except ValueError:
+        return None

@@ -1,12 +1,12 @@
 """Which gate a post has to pass: that of its tenant and provider, or an open one where nothing is configured."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from schemas.rejected import Rejected
 from schemas.report import check_tenant
 from streams.settings import Settings
+from streams.web.local import is_local
 from streams.web.webhooks import mailgun
 from streams.web.webhooks.certificates import Certificates, Fetch
 from streams.web.webhooks.configuration import Configuration, Section
@@ -18,19 +18,13 @@ from streams.web.webhooks.sendgrid import SendGrid, SendGridGate
 from streams.web.webhooks.ses import Ses, SesGate
 from streams.web.webhooks.tokens import Tokens
 
-_HERE: Final = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
-_PROXIED: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
-
 
 class OpenGate:
     """Lets everything in that can be read and was posted on this machine (`Gate`)."""
 
     async def admit(self, post: Post) -> Payload | Answer:
-        """Look where the post comes from, then read it.
-
-        The server listens on loopback alone, but a proxy in front of it or a page in a browser here may not.
-        """
-        if not _HERE.fullmatch(post.headers.get("Host", "")) or any(name in post.headers for name in _PROXIED):
+        """Look where the post comes from, then read it."""
+        if not is_local(post.headers):
             return "unauthorized"
         if post.provider == "mailgun":
             return mailgun.read(post.headers.get("Content-Type", ""), post.body) or "unreadable"

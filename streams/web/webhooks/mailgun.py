@@ -80,9 +80,15 @@ def check(content: dict[str, Any], keys: Sequence[bytes], now: int, freshness: i
     return Signed(int(timestamp), token)
 
 
-def digest(content: dict[str, Any]) -> bytes:
-    """Give what a token is bound to: a hash of the content, however its fields are ordered or its form is parted."""
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()[:16]
+def digest(content: dict[str, Any]) -> bytes | None:
+    """Give what a token is bound to: a hash of the content, however its fields are ordered or its form is parted.
+
+    None for content that is nested so deep (beyond 254) that orjson reads but can't write it: no event is.
+    """
+    try:
+        return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()[:16]
+    except orjson.JSONEncodeError:
+        return None
 
 
 class MailgunGate:
@@ -102,9 +108,12 @@ class MailgunGate:
         signed = check(payload.content, self._keys, post.at, self._freshness)
         if not isinstance(signed, Signed):
             return signed
+        hashed = digest(payload.content)
+        if hashed is None:
+            return "unreadable"
         ttl = signed.seconds + self._freshness // 1000 - post.at // 1000 + 1
         try:
-            bound = await self._tokens.bind(signed.seconds, signed.token, digest(payload.content), post.tenant, ttl)
+            bound = await self._tokens.bind(signed.seconds, signed.token, hashed, post.tenant, ttl)
         except RedisError:
             return "unavailable"
         if not bound.same:

@@ -60,12 +60,11 @@ def _key(provider: str, content: Any) -> bytes | None:
         return None
     elements = content if isinstance(content, list) else [content]
     found = [read(element) if isinstance(element, dict) else None for element in elements]
-    if not found or any(one != found[0] for one in found):
-        return None
-    recipient = found[0]
+    recipient = found[0] if found else None
+    # Asked first: what is nested a thousand deep can't be compared.
     if not isinstance(recipient, str) or not 0 < len(recipient) <= LONGEST_KEY:
         return None
-    return recipient.encode()
+    return recipient.encode() if all(one == recipient for one in found) else None
 
 
 def _sparkpost(element: dict[str, Any]) -> Any:

@@ -63,9 +63,12 @@ class SesGate:
         certificates = await self._certificates.of(topic, url, self._section.certificates, post.at)
         if certificates is None:
             return "unavailable"
-        if not any(is_signed(message, one, sha1=self._section.sha1) for one in certificates):
+        signing = next((one for one in certificates if is_signed(message, one, sha1=self._section.sha1)), None)
+        if signing is None:
             self._explain(message, topic, certificates)
             return "unauthorized"
+        if not self._section.certificates:
+            self._certificates.prove(url, signing)
         at = signed_at(message)
         if at is None or not is_fresh(at, post.at, self._section.freshness):
             return "stale"
