@@ -97,8 +97,7 @@ def test_a_permanent_failure_is_told_by_code_and_words(named, reason, status):
     ("named", "code", "status"),
     [
         *(("bounce", None, CO), ("hardfail", None, CO), ("", None, CO)),
-        # Mailgun found no reason, and nothing else tells one: a permanent severity says that it is done, no more.
-        *(("generic", None, CI), ("delayed-bounce", None, CI), ("generic", 550, CO)),
+        *(("generic", None, CO), ("delayed-bounce", None, CO), ("generic", 550, CO)),
     ],
 )
 @pytest.mark.parametrize("null", [True, False], ids=["null", "empty"])

@@ -171,7 +171,7 @@ def test_a_delivery_ends_a_run():
 
 
 SUPPRESSED = {
-    "HardBounce": ("bounced", None, "postmark-suppressed-after-bounce"),  # the Bounce webhook decides
+    "HardBounce": ("bounced", UU, "postmark-suppressed-after-bounce"),
     "SpamComplaint": ("complained", SP, "complained"),
     "ManualSuppression": ("unsubscribed", US, "unsubscribed"),
 }
@@ -182,12 +182,6 @@ SUPPRESSED = {
 def test_a_suppression_means(reason, origin):
     found = CHANGED.one(SuppressionReason=reason, Origin=origin)
     assert (found.outcome, found.status, found.rule) == SUPPRESSED[reason]
-
-
-def test_a_refusal_by_policy_that_postmark_calls_a_hard_bounce_blocks_nobody_in_either_webhook():
-    refused = BOUNCED.one(Type="HardBounce", Details="smtp;550 5.7.1 message refused by policy")
-    echo = CHANGED.one(SuppressionReason="HardBounce", Origin="Recipient")
-    assert [(found.status, found.effect) for found in (refused, echo)] == [(None, "ignore")] * 2
 
 
 def test_a_suppression_by_hand_has_no_message():

@@ -55,11 +55,6 @@ ORDER_MATTERS = [
         {"outcome": "complained", "provider": "ses", "provider_code": "one-of-several/abuse"},
     ),
     (
-        "mailgun-generic-unexplained",
-        "permanent-unexplained",
-        {"provider": "mailgun", "provider_code": "generic", "permanent": True},
-    ),
-    (
         "passing-with-a-policy-code",
         "iana-5.7.13",
         {"provider": "brevo", "provider_code": "soft_bounce", "permanent": False, "enhanced_code": "5.7.13"},
