@@ -12,9 +12,12 @@ from schemas.times import parse_time
 from schemas.typology import STATUSES, Status
 
 MAX_TEXT: Final = 1_000
-"""Characters of an id, a rule, an actor, a note or a proof of consent."""
+"""Characters of an id, an actor, a note or a proof of consent."""
 
-MAX_NAMES: Final = 256
+MAX_RULE: Final = 200
+"""Characters of a rule."""
+
+MAX_NAMES: Final = 64
 """Statuses or rules of one command."""
 
 WITH_CONSENT: Final[frozenset[Status]] = frozenset(("Spam", "User"))
@@ -33,7 +36,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
 
 
-class Release(Said, frozen=True, kw_only=True, tag="release"):
+class Release(Said, frozen=True, kw_only=True, tag_field="kind", tag="release"):
     """Lifts reasons of one contact: what dates up to `at` no longer counts for these statuses and rules."""
 
     tenant: str
@@ -42,23 +45,39 @@ class Release(Said, frozen=True, kw_only=True, tag="release"):
     rules: tuple[str, ...] = ()
     consent: str | None = None
 
+    @property
+    def name(self) -> tuple[str, str]:
+        """Tenant and recipient."""
+        return self.tenant, self.recipient
 
-class Suppress(Said, frozen=True, kw_only=True, tag="suppress"):
-    """Adds a reason by hand to one contact."""
+
+class Suppress(Said, frozen=True, kw_only=True, tag_field="kind", tag="suppress"):
+    """Adds a reason by hand to one contact; `rule` is what a release by rule finds it by, `by-hand` where None."""
 
     tenant: str
     recipient: str
     status: Status
+    rule: str | None = None
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Tenant and recipient."""
+        return self.tenant, self.recipient
 
 
-class Erase(Said, frozen=True, kw_only=True, tag="erase"):
+class Erase(Said, frozen=True, kw_only=True, tag_field="kind", tag="erase"):
     """Forgets a person: what dates up to `at` is gone, and ignored when it comes again."""
 
     tenant: str
     recipient: str
 
+    @property
+    def name(self) -> tuple[str, str]:
+        """Tenant and recipient."""
+        return self.tenant, self.recipient
 
-class Retract(Said, frozen=True, kw_only=True, tag="retract"):
+
+class Retract(Said, frozen=True, kw_only=True, tag_field="kind", tag="retract"):
     """An incident that never happened: events of these statuses from `start` (inclusive) to `end` (exclusive), in ms.
 
     `tenant`, `domain` (of the recipient, canonical) and `provider` narrow it down; None means all of them.
@@ -70,6 +89,10 @@ class Retract(Said, frozen=True, kw_only=True, tag="retract"):
     tenant: str | None = None
     domain: str | None = None
     provider: str | None = None
+
+    @property
+    def name(self) -> None:
+        """Nobody: it is for every contact that it reaches."""
 
     def reaches(self, tenant: str, recipient: str) -> bool:
         """Say whether a contact's events can be among those retracted."""
@@ -135,7 +158,7 @@ def _whom(value: dict[str, Any], canonical: Canonical) -> dict[str, Any]:
 
 def _release(value: dict[str, Any], canonical: Canonical) -> Release:
     said, whom = _said(value), _whom(value, canonical)
-    statuses, rules, consent = _statuses(value), _names(value, "rules"), _text(value, "consent")
+    statuses, rules, consent = _statuses(value), _rules(value), _text(value, "consent")
     if consent is None and WITH_CONSENT.intersection(statuses):
         raise _Bad(Rejected("missing-field", "consent is missing: Spam and User are lifted with a proof of consent"))
     if not statuses and not rules:
@@ -145,7 +168,7 @@ def _release(value: dict[str, Any], canonical: Canonical) -> Release:
 
 def _suppress(value: dict[str, Any], canonical: Canonical) -> Suppress:
     status = _required(value, "status")
-    return Suppress(**_said(value), **_whom(value, canonical), status=_status(status))
+    return Suppress(**_said(value), **_whom(value, canonical), status=_status(status), rule=_rule(value))
 
 
 def _erase(value: dict[str, Any], canonical: Canonical) -> Erase:
@@ -242,6 +265,21 @@ def _names(value: dict[str, Any], name: str) -> tuple[str, ...]:
     if len(found) > MAX_NAMES:
         raise _Bad(Rejected("too-large", f"{name} has more than {MAX_NAMES} elements"))
     return tuple(_checked(one, f"an element of {name}") for one in found)
+
+
+def _rules(value: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(_short(rule, "an element of rules") for rule in _names(value, "rules"))
+
+
+def _rule(value: dict[str, Any]) -> str | None:
+    found = _text(value, "rule")
+    return None if found is None else _short(found, "rule")
+
+
+def _short(rule: str, name: str) -> str:
+    if len(rule) > MAX_RULE:
+        raise _Bad(Rejected("wrong-type", f"{name} is longer than {MAX_RULE} characters"))
+    return rule
 
 
 def _statuses(value: dict[str, Any]) -> tuple[Status, ...]:

@@ -10,10 +10,11 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from agents.gate.check import Known
-from agents.gate.preblock import to_bounces
+from agents.gate.preblock import HardBounces, to_bounces
 from agents.suppress.cells import NO_DAY, Cells, to_contact
 from agents.suppress.contact import Contact
 from agents.suppress.identity import ContactKeys, contact_name, network_name
+from agents.suppress.reasons import denying
 from streams.patience import passes
 from streams.publisher import partition_of
 from streams.state.partitions import RedisPartitions
@@ -47,8 +48,7 @@ class ContactReader:
         for place, recipient in enumerate(recipients):
             contact, network = found[2 * place], found[2 * place + 1]
             if contact or network:
-                bounces = to_bounces(network.get(NO_DAY))
-                known[recipient] = Known(to_contact(contact).standing, bounces)
+                known[recipient] = _known(to_contact(contact), to_bounces(network.get(NO_DAY)))
         return known
 
     async def contact(self, tenant: str, recipient: str) -> Contact | None:
@@ -87,3 +87,8 @@ class ContactReader:
                 return None
             cells.update(zip(own, answer, strict=True))
         return [cells[name] for name in names]
+
+
+def _known(contact: Contact, bounces: HardBounces) -> Known:
+    exempt_until = contact.network_until
+    return Known(denying(contact), bounces, contact.is_typo_exempt, exempt_until if exempt_until >= 0 else None)
