@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 import msgspec
 import orjson
 
-from schemas.command import Canonical, Command, to_command
+from schemas.command import Command
+from schemas.command_reading import Canonical, to_command
 from schemas.decision import SendRequest, to_send_request
 from schemas.delivery import DeliveryEvent
 from schemas.order import Denial, Order, Restatement

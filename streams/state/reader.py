@@ -53,8 +53,13 @@ class ContactReader:
 
     async def contact(self, tenant: str, recipient: str) -> Contact | None:
         """Give the state of one contact, but for the latest deliveries; None while it is not whole."""
-        found = await self._whole([contact_name(self._contact_key, tenant, recipient)])
-        return None if found is None else to_contact(found[0])
+        found = await self.contacts([(tenant, recipient)])
+        return None if found is None else found[0]
+
+    async def contacts(self, names: Sequence[tuple[str, str]]) -> list[Contact] | None:
+        """Give the state of contacts, by tenant and canonical recipient, as `contact` does."""
+        found = await self._whole([contact_name(self._contact_key, *name) for name in names])
+        return None if found is None else [to_contact(cells) for cells in found]
 
     async def _whole(self, names: Sequence[str]) -> list[Cells] | None:
         """Give the cells of table keys, in the order asked; waits a while for partitions that are not whole."""

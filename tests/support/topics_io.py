@@ -54,6 +54,10 @@ class Topics:
         found = [record async for record in read_to_end(settings, {topic: {}})]
         return sorted(found, key=lambda record: (record.partition, record.offset))
 
+    async def read_last(self, key: bytes) -> bytes | None:
+        """Give the last suppression of a key; null, and that there is none, are both None."""
+        return {record.key: record.value for record in await self.read("suppressions")}.get(key)
+
     async def decided(self) -> None:
         """Return once every report published so far is decided.
 
