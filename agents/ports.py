@@ -4,7 +4,7 @@
 """
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from agents.suppress.attempts import Mark
 from agents.suppress.cells import Cells
@@ -54,7 +54,7 @@ class Batch(Protocol):
 class Outgoing(NamedTuple):
     """A record to publish. `topic` is its name in the catalogue, without the prefix.
 
-    Its partition follows from `place`, or from its key where that is None.
+    Its partition is `partition`, or follows from `place`, or from its key where these are None.
     """
 
     topic: str
@@ -62,6 +62,7 @@ class Outgoing(NamedTuple):
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
     place: bytes | None = None
+    partition: int | None = None
 
 
 class Publisher(Protocol):
@@ -92,6 +93,9 @@ class Fenced(Exception):
     """Another worker owns the partition now: what we were about to write is its business."""
 
 
+FIRST_PLACE: Final = 0
+
+
 class ContactTable(Protocol):
     """The table of contacts: what the fold keeps, by contact and day of event time, and their latest deliveries.
 
@@ -113,6 +117,13 @@ class ContactTable(Protocol):
     async def forget(self, batch: Batch, before: int) -> None:
         """Forget the deliveries that date from before an event time, in ms."""
 
+    async def walk(self, batch: Batch, place: int) -> tuple[Sequence[str], int | None]:
+        """Give contacts of the partition, some at a time, from a place on, and the next place; None at the end.
+
+        `FIRST_PLACE` is the first. Who comes or changes meanwhile may be left out, and one may come twice. A place
+        is good for ever.
+        """
+
 
 class Complete(NamedTuple):
     """How far the reports have been read. `until` is ms since 1970.
@@ -133,7 +144,15 @@ class Arrivals(Protocol):
 
 
 Metric = Literal[
-    "reports", "delivery_events", "rejected", "late_reports", "dropped_events", "suppressions", "orders", "checks"
+    "reports",
+    "delivery_events",
+    "rejected",
+    "late_reports",
+    "dropped_events",
+    "suppressions",
+    "commands",
+    "orders",
+    "checks",
 ]
 """The closed list of what agents count; `streams.metrics` says what each means."""
 

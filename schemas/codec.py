@@ -6,10 +6,11 @@ from typing import Any, TypeVar
 import msgspec
 import orjson
 
-from schemas.command import Canonical, Command, to_command
+from schemas.command import Command
+from schemas.command_reading import Canonical, to_command
 from schemas.decision import SendRequest, to_send_request
 from schemas.delivery import DeliveryEvent
-from schemas.order import Denial, Order
+from schemas.order import Denial, Order, Restatement
 from schemas.rejected import Rejected
 from schemas.report import MAX_REPORT_BYTES, Report, to_report
 from schemas.suppression import Suppression
@@ -79,13 +80,24 @@ def decode_suppression(value: bytes | None) -> Suppression | Rejected:
 def decode_order(value: bytes | None) -> tuple[Order, int] | Rejected:
     """Decode the value of a record on `bounceline-contact-orders` (null once carried out: ask before you decode).
 
-    Gives the order and its `since` in ms, 0 where it has none.
+    Gives the order and its time in ms, 0 where it has none.
     """
     order = _decode(_order, value)
     if isinstance(order, Rejected):
         return order
-    at = parse_time(order.since) if isinstance(order, Denial) else 0
+    at = time_of(order)
     return at if isinstance(at, Rejected) else (order, at)
+
+
+def time_of(order: Order) -> int | Rejected:
+    """Give the time of an order in ms, 0 where it has none."""
+    match order:
+        case Denial():
+            return parse_time(order.since)
+        case Restatement():
+            return 0
+        case _:
+            return order.at
 
 
 T = TypeVar("T")

@@ -1,27 +1,47 @@
 """The contact command: what operators and the platform ask for on `contact-commands` (SPEC 7)."""
 
-import re
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final, Literal
 
 import msgspec
 
-from schemas.rejected import Rejected
-from schemas.report import check_tenant
-from schemas.times import parse_time
+from schemas.report import Tenant
+from schemas.times import Time
 from schemas.typology import STATUSES, Status
-
-MAX_TEXT: Final = 1_000
-"""Characters of an id, a rule, an actor, a note or a proof of consent."""
-
-MAX_NAMES: Final = 256
-"""Statuses or rules of one command."""
 
 WITH_CONSENT: Final[frozenset[Status]] = frozenset(("Spam", "User"))
 """What only the recipient can take back: lifted by name and with a proof of consent alone."""
 
 BY_DEFAULT: Final[tuple[Status, ...]] = tuple(s for s in STATUSES if s not in WITH_CONSENT)
 """What a release lifts that names nothing."""
+
+
+class ContactCommand(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"start": "from", "end": "to"}
+):
+    """One command as it stands on `contact-commands`, in the order of the wire; the same `id` twice is one command.
+
+    `release`: `statuses` or `rules` say what is lifted, by default every status but User and Spam; those two must be
+    named, with `consent`. `suppress`: `status` is added, under `rule` if there is one. `erase`: what dates up to `at`
+    is forgotten. `retract`: reports of these `statuses` from `from` (inclusive) to `to` (exclusive) never happened;
+    `tenant`, `domain` and `provider` narrow it down, and there is no `recipient`.
+    """
+
+    id: str
+    command: Literal["release", "suppress", "erase", "retract"]
+    tenant: Tenant | None = None
+    recipient: str | None = None
+    at: Time
+    actor: str | None = None
+    note: str | None = None
+    statuses: tuple[Status, ...] | None = None
+    rules: tuple[str, ...] | None = None
+    consent: str | None = None
+    status: Status | None = None
+    rule: str | None = None
+    domain: str | None = None
+    provider: str | None = None
+    start: Time | None = None
+    end: Time | None = None
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +53,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
 
 
-class Release(Said, frozen=True, kw_only=True, tag="release"):
+class Release(Said, frozen=True, kw_only=True, tag_field="kind", tag="release"):
     """Lifts reasons of one contact: what dates up to `at` no longer counts for these statuses and rules."""
 
     tenant: str
@@ -42,23 +62,39 @@ class Release(Said, frozen=True, kw_only=True, tag="release"):
     rules: tuple[str, ...] = ()
     consent: str | None = None
 
+    @property
+    def name(self) -> tuple[str, str]:
+        """Tenant and recipient."""
+        return self.tenant, self.recipient
 
-class Suppress(Said, frozen=True, kw_only=True, tag="suppress"):
-    """Adds a reason by hand to one contact."""
+
+class Suppress(Said, frozen=True, kw_only=True, tag_field="kind", tag="suppress"):
+    """Adds a reason by hand to one contact; `rule` is what a release by rule finds it by, `by-hand` where None."""
 
     tenant: str
     recipient: str
     status: Status
+    rule: str | None = None
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Tenant and recipient."""
+        return self.tenant, self.recipient
 
 
-class Erase(Said, frozen=True, kw_only=True, tag="erase"):
+class Erase(Said, frozen=True, kw_only=True, tag_field="kind", tag="erase"):
     """Forgets a person: what dates up to `at` is gone, and ignored when it comes again."""
 
     tenant: str
     recipient: str
 
+    @property
+    def name(self) -> tuple[str, str]:
+        """Tenant and recipient."""
+        return self.tenant, self.recipient
 
-class Retract(Said, frozen=True, kw_only=True, tag="retract"):
+
+class Retract(Said, frozen=True, kw_only=True, tag_field="kind", tag="retract"):
     """An incident that never happened: events of these statuses from `start` (inclusive) to `end` (exclusive), in ms.
 
     `tenant`, `domain` (of the recipient, canonical) and `provider` narrow it down; None means all of them.
@@ -70,6 +106,10 @@ class Retract(Said, frozen=True, kw_only=True, tag="retract"):
     tenant: str | None = None
     domain: str | None = None
     provider: str | None = None
+
+    @property
+    def name(self) -> None:
+        """Nobody: it is for every contact that it reaches."""
 
     def reaches(self, tenant: str, recipient: str) -> bool:
         """Say whether a contact's events can be among those retracted."""
@@ -87,168 +127,3 @@ class Retract(Said, frozen=True, kw_only=True, tag="retract"):
 
 
 Command = Release | Suppress | Erase | Retract
-
-Canonical = Callable[[str], str | Rejected]
-"""Gives the canonical form of an address: `agents.classify.address.canonical_recipient`."""
-
-
-def to_command(value: object, canonical: Canonical) -> Command | Rejected:
-    """Read a decoded JSON value as a command. Unknown fields are dropped; never raises."""
-    if not isinstance(value, dict):
-        return Rejected("wrong-type", "a command is a JSON object")
-    name = value.get("command")
-    if not isinstance(name, str) or name not in _READERS:
-        if name is None or name == "":
-            return Rejected("missing-field", "command is missing")
-        return Rejected("unknown-command", "command is none of release, suppress, erase, retract")
-    try:
-        return _READERS[name](value, canonical)
-    except _Bad as bad:
-        return bad.rejected
-
-
-class _Bad(Exception):
-    """Carries a reject out of a field's reader."""
-
-    def __init__(self, rejected: Rejected) -> None:
-        super().__init__(rejected.reason)
-        self.rejected = rejected
-
-
-def _said(value: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": _required(value, "id"),
-        "at": _time(value, "at"),
-        "actor": _text(value, "actor"),
-        "note": _text(value, "note"),
-    }
-
-
-def _whom(value: dict[str, Any], canonical: Canonical) -> dict[str, Any]:
-    recipient = value.get("recipient")
-    if recipient is None or recipient == "":
-        raise _Bad(Rejected("missing-field", "recipient is missing"))
-    if not isinstance(recipient, str):
-        raise _Bad(Rejected("wrong-type", "recipient is not text"))
-    return {"tenant": _ok(check_tenant(value.get("tenant"))), "recipient": _ok(canonical(recipient))}
-
-
-def _release(value: dict[str, Any], canonical: Canonical) -> Release:
-    said, whom = _said(value), _whom(value, canonical)
-    statuses, rules, consent = _statuses(value), _names(value, "rules"), _text(value, "consent")
-    if consent is None and WITH_CONSENT.intersection(statuses):
-        raise _Bad(Rejected("missing-field", "consent is missing: Spam and User are lifted with a proof of consent"))
-    if not statuses and not rules:
-        statuses = BY_DEFAULT
-    return Release(**said, **whom, statuses=statuses, rules=rules, consent=consent)
-
-
-def _suppress(value: dict[str, Any], canonical: Canonical) -> Suppress:
-    status = _required(value, "status")
-    return Suppress(**_said(value), **_whom(value, canonical), status=_status(status))
-
-
-def _erase(value: dict[str, Any], canonical: Canonical) -> Erase:
-    return Erase(**_said(value), **_whom(value, canonical))
-
-
-def _retract(value: dict[str, Any], canonical: Canonical) -> Retract:
-    statuses = _statuses(value)
-    if not statuses:
-        raise _Bad(Rejected("missing-field", "statuses is missing or empty"))
-    start, end = _time(value, "from"), _time(value, "to")
-    if start >= end:
-        raise _Bad(Rejected("bad-time", "from is not before to"))
-    tenant = value.get("tenant")
-    domain = _text(value, "domain")
-    return Retract(
-        **_said(value),
-        statuses=statuses,
-        start=start,
-        end=end,
-        tenant=None if tenant is None or tenant == "" else _ok(check_tenant(tenant)),
-        domain=None if domain is None else _domain(domain, canonical),
-        provider=_text(value, "provider"),
-    )
-
-
-_READERS: Final[dict[Any, Callable[[dict[str, Any], Canonical], Command]]] = {
-    "release": _release,
-    "suppress": _suppress,
-    "erase": _erase,
-    "retract": _retract,
-}
-
-
-def _ok(found: str | Rejected) -> str:
-    if isinstance(found, Rejected):
-        raise _Bad(found)
-    return found
-
-
-def _domain(text: str, canonical: Canonical) -> str:
-    """Give a domain as the canonical recipients under it have it."""
-    found = canonical(f"x@{text.removeprefix('@')}")
-    if isinstance(found, Rejected):
-        raise _Bad(Rejected("bad-recipient", "domain is no mail domain"))
-    return found.rpartition("@")[2]
-
-
-def _text(value: dict[str, Any], name: str) -> str | None:
-    found = value.get(name)
-    if type(found) is int:  # which true and false are not
-        found = str(found)
-    if found is None or found == "":
-        return None
-    return _checked(found, name)
-
-
-def _checked(found: object, name: str) -> str:
-    if not isinstance(found, str):
-        raise _Bad(Rejected("wrong-type", f"{name} is not text"))
-    if len(found) > MAX_TEXT:
-        raise _Bad(Rejected("wrong-type", f"{name} is longer than {MAX_TEXT} characters"))
-    if _HALF.search(found):
-        raise _Bad(Rejected("wrong-type", f"{name} holds half a surrogate pair"))
-    return found
-
-
-_HALF: Final = re.compile("[\ud800-\udfff]")
-
-
-def _required(value: dict[str, Any], name: str) -> str:
-    found = _text(value, name)
-    if found is None:
-        raise _Bad(Rejected("missing-field", f"{name} is missing"))
-    return found
-
-
-def _time(value: dict[str, Any], name: str) -> int:
-    found = value.get(name)
-    if found is None or found == "":
-        raise _Bad(Rejected("missing-field", f"{name} is missing"))
-    time = parse_time(found)
-    if isinstance(time, Rejected):
-        raise _Bad(Rejected(time.reason, f"{name}: {time.detail}"))
-    return time
-
-
-def _names(value: dict[str, Any], name: str) -> tuple[str, ...]:
-    found = value.get(name)
-    if found is None:
-        return ()
-    if not isinstance(found, list):
-        raise _Bad(Rejected("wrong-type", f"{name} is not an array"))
-    if len(found) > MAX_NAMES:
-        raise _Bad(Rejected("too-large", f"{name} has more than {MAX_NAMES} elements"))
-    return tuple(_checked(one, f"an element of {name}") for one in found)
-
-
-def _statuses(value: dict[str, Any]) -> tuple[Status, ...]:
-    return tuple(_status(one) for one in _names(value, "statuses"))
-
-
-def _status(text: str) -> Status:
-    if text not in STATUSES:
-        raise _Bad(Rejected("unknown-status", "a status is not one of the eight labels"))
-    return text

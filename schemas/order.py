@@ -1,13 +1,15 @@
 """Orders to the owner of a contact's partition, on `bounceline-contact-orders`: what is to be done about one contact.
 
 Whoever does not own the partition can't change the contact; so it says what is to be done, where the owner reads it
-between batches of delivery events. An order may come twice and late, and must mean the same then.
+between batches of delivery events. A retraction is for every partition, and stands in each. An order may come twice
+and late, and must mean the same then.
 """
 
 from typing import Final, Literal
 
 import msgspec
 
+from schemas.command import Erase, Release, Retract, Suppress
 from schemas.suppression import Suppression
 
 ORDERS: Final = "bounceline-contact-orders"
@@ -50,8 +52,8 @@ class Restatement(msgspec.Struct, frozen=True, tag_field="kind", tag="restatemen
         return (self.said.tenant, self.said.recipient) if self.said else None
 
 
-Order = Denial | Restatement
-"""What stands on the topic, told apart by `kind`."""
+Order = Denial | Restatement | Release | Suppress | Erase | Retract
+"""What stands on the topic, told apart by `kind`. Commands stand there as they were understood: times in ms."""
 
 
 def order_key(contact_key: str, order_id: str) -> bytes:

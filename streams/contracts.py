@@ -17,6 +17,7 @@ import orjson
 from msgspec import UnsetType
 
 import schemas
+from schemas.command import ContactCommand
 from schemas.dead_letter import DeadLetterHeaders
 from schemas.decision import SendDecision, SendError, SendRequest
 from schemas.delivery import REPORT_HEADER, DeliveryEvent
@@ -56,6 +57,7 @@ MESSAGES: Final = (
     Message("esp-reports", "report", Report),
     Message("delivery-events", "delivery-event", DeliveryEvent, _ORIGIN),
     Message("suppressions", "suppression", Suppression),
+    Message("contact-commands", "contact-command", ContactCommand),
     Message("send-requests", "send-request", SendRequest),
     Message("send-decisions", "send-decision", SendDecision),
     Message("send-decisions", "send-error", SendError),

@@ -62,6 +62,12 @@ async def check_secret(settings: Settings) -> None:
         )
 
 
+async def has_secret(settings: Settings) -> bool:
+    """Say whether ours is the contact secret that the state was made with; nothing is written."""
+    fingerprint = hmac.digest(settings.contact_secret, TOPIC.encode(), "sha256")
+    return await _first(settings, settings.topic(TOPIC)) == fingerprint
+
+
 async def _write(settings: Settings, topic: str, fingerprint: bytes) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka, acks="all")
     await producer.start()

@@ -73,7 +73,11 @@ class MemoryTable:
 
     def names(self) -> list[str]:
         """Give every contact that has a cell, in the order they came; not what the network knows of addresses."""
-        return [name for name in self._cells if not name.startswith("*")]
+        return [name for name in self._cells if name[0] not in "*#"]
+
+    async def walk(self, batch: Batch, place: int) -> tuple[Sequence[str], int | None]:
+        """Give all contacts at once."""
+        return self.names(), None
 
     async def write(self, batch: Batch, changes: Mapping[str, Changed]) -> None:
         """Change cells and remember deliveries; a contact without any cell is forgotten."""

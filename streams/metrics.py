@@ -11,6 +11,7 @@ _MEANING: Final[dict[Metric, tuple[str, tuple[str, ...]]]] = {
     "delivery_events": ("Delivery events decided; opens, clicks and deferrals are not among them.", ()),
     "rejected": ("Elements sent to dead-letters, by reason.", ("reason",)),
     "late_reports": ("Delivery events older than the allowed lateness when they came.", ()),
+    "commands": ("Commands read from contact-commands and passed on, each copy counted.", ()),
     "orders": ("Orders about contacts carried out, such as blocks that follow from a check.", ()),
     "checks": ("Recipients asked about before a send.", ()),
     "dropped_events": ("Attempts and events of a contact dropped, oldest first, beyond the 256 that are kept.", ()),

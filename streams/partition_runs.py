@@ -5,6 +5,7 @@ batches may wait is bounded by the transport (`streams.transport`).
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing
 from typing import Final
@@ -16,6 +17,11 @@ from streams.state.partitions import FENCED_SECONDS
 
 IDLE_SECONDS: Final = 1.0
 """After which a partition is told, by a batch without records, that nothing came: time goes on all the same."""
+
+HELD_RECORDS: Final = 50_000
+"""For how many records batches of a topic beside are held back after a start, unless nothing comes before. A worker
+that died may have said what follows from a batch it had not finished; that batch comes again first, and must be decided
+again before a command takes away what it rests on. Between commits of a second no more than that is decided."""
 
 _log = structlog.get_logger()
 
@@ -103,6 +109,8 @@ class _Run:
         self._partition = partition
         self._stands_at = 0  # the end of the last batch that was not of a topic beside
         self._current: Batch | None = None
+        self._held: deque[Batch] = deque()
+        self._decided = 0  # records since the agent began, those of a topic beside not counted
         self._agent = agent
         self._on_crash = on_crash
         self._fenced = fenced
@@ -121,6 +129,7 @@ class _Run:
 
     async def _is_over(self) -> bool:
         """Let the agent work; say whether the partition is no longer ours."""
+        self._decided = 0
         async with aclosing(self._batches()) as batches:
             try:
                 await self._agent(batches)
@@ -131,6 +140,7 @@ class _Run:
                 _log.warning("fenced", partition=self._partition, ours=ours, error=str(error))
                 if not ours:  # Faust waits for as long as anybody holds these
                     self._current, self.waiting = None, asyncio.Queue()
+                    self._held.clear()
                 return not ours
         return True
 
@@ -138,13 +148,25 @@ class _Run:
         """Give the batch that was not finished, if there is one, and then what comes."""
         while True:
             if self._current is None:
-                try:
-                    async with asyncio.timeout(IDLE_SECONDS):
-                        self._current = await self.waiting.get()
-                except TimeoutError:
-                    self._current = Nothing(self._partition, self._stands_at)
+                self._current = await self._next()
             yield self._current
             # The agent asks for the next one: it is done with this.
             last, self._current = self._current, None
+            if not last.beside:
+                self._decided += len(last.records) or HELD_RECORDS
             if last.records and not last.beside:
                 self._stands_at = last.records[-1].offset + 1
+
+    async def _next(self) -> Batch:
+        """Give what comes next; nothing of a topic beside before what was unfinished at a crash has been decided."""
+        while True:
+            if self._held and self._decided >= HELD_RECORDS:
+                return self._held.popleft()
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    batch = await self.waiting.get()
+            except TimeoutError:
+                return Nothing(self._partition, self._stands_at)
+            if not batch.beside or self._decided >= HELD_RECORDS:
+                return batch
+            self._held.append(batch)

@@ -81,9 +81,12 @@ class KafkaPublisher:
         """
         by_place: dict[tuple[str, int], list[_Record]] = {}
         partitions = {topic: await self._partitions(topic) for topic in {o.topic for o in outgoing}}
-        for topic, key, value, headers, place in outgoing:
+        for topic, key, value, headers, place, partition in outgoing:
             by = key if place is None else place
-            number = next(self._keyless) % partitions[topic] if by is None else partition_of(by, partitions[topic])
+            if partition is not None:
+                number = partition
+            else:
+                number = next(self._keyless) % partitions[topic] if by is None else partition_of(by, partitions[topic])
             by_place.setdefault((topic, number), []).append((key, value, headers))
         await asyncio.gather(*(self._write(*place, records) for place, records in by_place.items()))
 

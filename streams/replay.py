@@ -1,7 +1,7 @@
 """Replaying a file of reports and commands without a broker: the same agents as workers run, one record per change."""
 
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from itertools import groupby, islice
 
 import orjson
@@ -10,6 +10,7 @@ from agents.classify.address import canonical_recipient
 from agents.classify.agent import make_classify_agent
 from agents.classify.classification import classify
 from agents.classify.table import RuleTable
+from agents.command.agent import orders_of
 from agents.ports import Outgoing
 from agents.suppress.agent import make_suppress_agent
 from agents.suppress.identity import contact_keys
@@ -17,7 +18,6 @@ from schemas.codec import decode_command, decode_json, decode_report, encode
 from schemas.policy import Policy
 from schemas.rejected import Rejected
 from streams.memory import InOrder, MemoryBatch, MemoryPublisher, MemoryRecord, MemoryTable, NoMeter, each
-from streams.replay_commands import ReplayedCommands
 from streams.settings import DEV_SECRET
 
 CHUNK_LINES = 1_000
@@ -57,13 +57,11 @@ async def replay(
     classify_agent = make_classify_agent(MemoryPublisher(waiting.append), contact_key, NoMeter(), rules)
 
     def take(outgoing: Outgoing) -> None:
-        if outgoing.topic == "suppressions" and outgoing.value is not None:
-            on_suppression(outgoing.value)
+        if outgoing.topic == "suppressions":
+            on_suppression(_erasure(outgoing.key or b"") if outgoing.value is None else outgoing.value)
 
-    table = MemoryTable()
-    commands = ReplayedCommands(table, contact_key, policy, on_suppression)
     suppress_agent = make_suppress_agent(
-        table, MemoryPublisher(take), InOrder(), contact_key, policy, NoMeter(), lambda _: commands.retracted
+        MemoryTable(), MemoryPublisher(take), InOrder(), contact_key, policy, NoMeter()
     )
 
     async def events_of(found: list[tuple[int, bytes]]) -> AsyncIterator[MemoryBatch]:
@@ -77,22 +75,23 @@ async def replay(
                 yield MemoryBatch([MemoryRecord(outgoing.topic, 0, 0, None, outgoing.key, outgoing.value)])
         waiting.clear()
 
-    async def obey(number: int, line: bytes) -> None:
+    def orders(number: int, line: bytes) -> Iterator[MemoryBatch]:
         command = decode_command(line, canonical_recipient)
         if isinstance(command, Rejected):
             on_rejected(_rejected(number, command))
-        else:
-            await commands.obey(command)
+            return
+        for order in orders_of(command, contact_key, 1):
+            yield MemoryBatch([MemoryRecord(order.topic, 0, 0, None, order.key, order.value)], beside=True)
 
-    await suppress_agent(_in_file_order(lines, events_of, obey))
+    await suppress_agent(_in_file_order(lines, events_of, orders))
 
 
 async def _in_file_order(
     lines: Iterable[bytes],
     events_of: Callable[[list[tuple[int, bytes]]], AsyncIterator[MemoryBatch]],
-    obey: Callable[[int, bytes], Awaitable[None]],
+    orders: Callable[[int, bytes], Iterator[MemoryBatch]],
 ) -> AsyncIterator[MemoryBatch]:
-    """Give the batches of a file's events, and obey each command once every batch before it has been decided."""
+    """Give the batches of a file's events, and each command at its place."""
     numbered = _numbered(lines)
     while chunk := list(islice(numbered, CHUNK_LINES)):
         for is_command, found in groupby(chunk, lambda line: _is_command(line[1])):
@@ -100,9 +99,9 @@ async def _in_file_order(
                 async for batch in events_of(list(found)):
                     yield batch
                 continue
-            # The agent asks for the next batch when it is done with the last.
             for number, line in found:
-                await obey(number, line)
+                for batch in orders(number, line):
+                    yield batch
 
 
 def _is_command(line: bytes) -> bool:
@@ -119,6 +118,11 @@ def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         told = line.removeprefix(BOM_UTF8) if number == 1 else line
         if told.strip():
             yield number, told
+
+
+def _erasure(key: bytes) -> bytes:
+    tenant, _, recipient = key.decode().partition("\x1f")
+    return orjson.dumps({"tenant": tenant, "recipient": recipient, "action": "erase"})
 
 
 def _rejected(line: int, rejected: Rejected) -> bytes:

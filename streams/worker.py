@@ -11,6 +11,7 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from agents.classify.agent import make_classify_agent
 from agents.classify.budget import Budget
+from agents.command.agent import make_command_agent
 from agents.gate.agent import make_check_agent
 from agents.gate.desk import make_desk
 from agents.suppress.agent import make_suppress_agent
@@ -87,6 +88,8 @@ class Worker:
         self._arrivals = RedisArrivals(self._redis, f"{settings.group}:arrivals", catalogue()["esp-reports"].partitions)
         budget = Budget(settings.policy)
         classify = make_classify_agent(self._publisher, contact_key, self._meter, settings.rules, budget)
+        command = make_command_agent(self._publisher, contact_key, catalogue()[ORDERS].partitions, self._meter)
+        bind(self.app, settings.topic("contact-commands"), "command", PartitionRuns(command, self._on_crash))
         suppress = make_suppress_agent(
             self._contacts, self._publisher, self._arrivals, contact_key, settings.policy, self._meter
         )

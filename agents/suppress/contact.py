@@ -11,7 +11,7 @@ from typing import Final
 from agents.suppress import attempts
 from agents.suppress.attempts import DELIVERED, Mark
 from agents.suppress.orders import BY_HAND, Orders
-from schemas.command import Command, Erase, Release, Retract, Suppress
+from schemas.command import Erase, Release, Retract, Suppress
 from schemas.delivery import DeliveryEvent
 from schemas.order import Denial
 from schemas.policy import TenantPolicy
@@ -32,6 +32,12 @@ NETWORK_RULE: Final = "check-network"
 
 SOFT_BOUNCE_RULE: Final = "soft-bounce-limit"
 """The rule of a soft-bounce reason: `limit` failed attempts in a row."""
+
+HARD: Final[tuple[Status, ...]] = ("User unknown", ":")
+"""The statuses that the network is told of."""
+
+RESTS_ON_OTHERS: Final[frozenset[Status]] = frozenset(("Preblock", *HARD))
+"""Whoever retracts one of these, retracts the blocks that a check has drawn from the network."""
 
 MAX_EVENTS: Final = 256
 """Events kept of one status: the earliest, which decides, and the newest, which take over when it is taken away."""
@@ -112,6 +118,12 @@ class Contact:
     def soft_released(self) -> int:
         """Up to which event time, in ms, failed attempts have been released; -1 for never."""
         return self.orders.released_until("Quota exceeded", SOFT_BOUNCE_RULE)
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether the person has been erased, and nothing has been told of it since."""
+        known = self.at_once or self.by_hand or self.standing or self.network is not None
+        return self.orders.erased is not None and not (known or attempts.any_failed(self.marks))
 
     @property
     def is_typo_exempt(self) -> bool:
@@ -228,10 +240,8 @@ class Contact:
 
     # -- commands -----------------------------------------------------------------------------------------------
 
-    def obey(self, command: Command, policy: TenantPolicy) -> bool:
-        """Take a command in; say whether it is one that had not been taken. A retraction is taken every time."""
-        if isinstance(command, Retract):
-            return self.retract(command)
+    def obey(self, command: Release | Suppress | Erase, policy: TenantPolicy) -> bool:
+        """Take a command in; say whether it is one that had not been taken."""
         if not self.orders.first(command.id):
             return False
         match command:
@@ -246,10 +256,11 @@ class Contact:
         return True
 
     def _suppress(self, command: Suppress, policy: TenantPolicy) -> None:
+        rule = command.rule or BY_HAND
         if self.orders.is_forgotten(command.at):
-            self.orders.deny(command.status, BY_HAND, command.at, self.consent)
+            self.orders.deny(command.status, rule, command.at, self.consent)
         else:
-            self._add(self.by_hand, command.status, (command.at, command.id, BY_HAND, ""), policy)
+            self._add(self.by_hand, command.status, (command.at, command.id, rule, ""), policy)
 
     def _erase(self, at: int) -> None:
         self.orders.erased = max(at, self.orders.erased or 0)
@@ -270,7 +281,15 @@ class Contact:
         """
         at_once = _counting(self.at_once, lambda status, e: not incident.voids(status, e[0], e[3]))
         marks = [m for m in self.marks if m[2] == DELIVERED or not incident.voids(attempts.KINDS[m[2]], m[0], m[3])]
-        if at_once == self.at_once and len(marks) == len(self.marks):
+        told = self.network is not None and incident.start <= self.network < incident.end
+        if told and not RESTS_ON_OTHERS.isdisjoint(incident.statuses):
+            self.network = None  # if a hard bounce of another incident is behind it, the next check says so again
+        elif at_once == self.at_once and len(marks) == len(self.marks):
             return False
         self.at_once, self.marks = at_once, marks
         return True
+
+    @property
+    def latest_hard_bounce(self) -> int | None:
+        """Give the event time of the latest hard bounce that is known, in ms."""
+        return max((event[0] for status in HARD for event in self.at_once.get(status, ())), default=None)

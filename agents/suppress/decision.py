@@ -1,13 +1,13 @@
-"""Deciding: delivery events, denials or a command and the contacts they are about in, suppressions out. Pure."""
+"""Deciding: delivery events or orders and their contacts in, suppressions and changed contacts out. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from agents.suppress.contact import Contact
 from agents.suppress.reasons import reasons, suppression
-from schemas.command import Command, Erase, Retract
+from schemas.command import Erase, Retract
 from schemas.delivery import DeliveryEvent
-from schemas.order import Order, Restatement
+from schemas.order import Denial, Order, Restatement
 from schemas.policy import Policy
 from schemas.suppression import Suppression
 
@@ -19,37 +19,78 @@ Timed = tuple[DeliveryEvent, int]
 
 
 TimedOrder = tuple[Order, int]
-"""An order with its `since` in ms, 0 where it has none."""
+"""An order with its time in ms, 0 where it has none."""
+
+
+class Erased(NamedTuple):
+    """A contact that has been forgotten: null is to be published for it."""
+
+    tenant: str
+    recipient: str
+
+
+Said = Suppression | Erased
+"""What is published of a contact."""
 
 
 class Decision(NamedTuple):
     """What a batch leads to.
 
-    suppressions: records to publish, in order: one for each change of what stands, as `replay` has it. They are not
+    said: what to publish, in order: a record for each change of what stands, as `replay` has it. They are not
         folded into one per contact. A crash may have come between a record and what was to be remembered of it, and
         the batch that is decided again may be another: what was said then has to be taken back aloud.
     changed: the contacts whose state is to be written.
     late: how many events were more than the allowed lateness older than the watermark.
     dropped: how many attempts and events were dropped, since a contact had too many.
+    retracted: those of the changed contacts that an incident which never happened has taken something from.
     """
 
-    suppressions: Sequence[Suppression]
+    said: Sequence[Said]
     changed: Sequence[Name]
     late: int = 0
     dropped: int = 0
+    retracted: Sequence[Name] = ()
 
 
-class Obeyed(NamedTuple):
-    """What a command leads to for one contact.
+class _Saying:
+    """What is said while a batch is decided, and which contacts changed."""
 
-    changed: whether its state is to be written.
-    erased: whether null is to be published for it, before the record.
-    suppression: the record to publish, if its reasons changed.
-    """
+    def __init__(self, contacts: Mapping[Name, Contact], policy: Policy) -> None:
+        self.said: list[Said] = []
+        self.changed: dict[Name, bool] = {}
+        self._contacts = contacts
+        self._policy = policy
 
-    changed: bool
-    erased: bool
-    suppression: Suppression | None
+    def say(self, name: Name, cause: str, *, learnt: bool) -> None:
+        """Say what stands of a contact if that has changed."""
+        tenant, recipient = name
+        contact = self._contacts[name]
+        contact.recipient = recipient
+        after = reasons(contact, self._policy.of(tenant))
+        record = suppression(tenant, recipient, contact.standing, after, self._policy.hash_of(tenant), cause)
+        if record is not None:
+            contact.standing = after
+            self.said.append(record)
+        self.note(name, learnt=learnt or record is not None)
+
+    def note(self, name: Name, *, learnt: bool) -> None:
+        """Take note of whether anything was learnt of a contact."""
+        self.changed[name] = self.changed.get(name, False) or learnt
+
+    def retract(self, incidents: Sequence[Retract]) -> list[Name]:
+        """Take away what incidents that never happened have brought contacts; give those that lost anything."""
+        lost: dict[Name, None] = {}
+        for name, contact in self._contacts.items() if incidents else ():
+            for incident in incidents:
+                if incident.reaches(*name) and contact.retract(incident):
+                    self.say(name, f"retract:{incident.id}", learnt=True)
+                    lost[name] = None
+        return list(lost)
+
+    def decision(self, late: int = 0, retracted: Sequence[Name] = ()) -> Decision:
+        """Give what it came to."""
+        changed = [name for name, has in self.changed.items() if has]
+        return Decision(self.said, changed, late, _dropped(self._contacts.values()), retracted)
 
 
 def decide(
@@ -58,6 +99,7 @@ def decide(
     policy: Policy,
     watermark: int,
     retracted: Sequence[Retract] = (),
+    under_way: Sequence[Retract] = (),
 ) -> Decision:
     """Take a batch of events in, in order.
 
@@ -66,11 +108,12 @@ def decide(
         events: Classified delivery events of one partition.
         policy: The policy of all tenants.
         watermark: The partition's watermark, in ms: what is forgotten, and what is late, is measured from it.
-        retracted: Every incident that never happened.
+        retracted: Every incident that never happened: events from within it change nothing.
+        under_way: Those of them that not every contact has been freed of.
 
     """
-    said: list[Suppression] = []
-    changed: dict[Name, bool] = {}
+    saying = _Saying(contacts, policy)
+    lost = saying.retract(under_way)
     late = 0
     for event, at in events:
         name = (event.tenant, event.recipient)
@@ -79,59 +122,49 @@ def decide(
         before = contact.newest
         reached = [one for one in retracted if one.reaches(*name)] if retracted else ()
         learnt = contact.apply(event, at, own_policy, watermark, reached)
-        contact.recipient = event.recipient
         # Where nothing is new, a new policy is applied all the same, at a contact's next event, whatever that is.
-        if learnt or name not in changed:
+        if learnt or name not in saying.changed:
             late_one = learnt and at < before
             cause = "resubscribed" if event.effect == "lift" else "late-report" if late_one else "report"
-            learnt = _say(said, name, contact, policy, cause) or learnt
-        changed[name] = changed.get(name, False) or learnt
-    return Decision(said, [name for name, has in changed.items() if has], late, _dropped(contacts.values()))
+            saying.say(name, cause, learnt=learnt)
+    return saying.decision(late, lost)
 
 
-def carry_out(contacts: Mapping[Name, Contact], orders: Sequence[TimedOrder], policy: Policy) -> Decision:
+def carry_out(
+    contacts: Mapping[Name, Contact],
+    orders: Sequence[TimedOrder],
+    policy: Policy,
+    under_way: Sequence[Retract] = (),
+) -> Decision:
     """Take a batch of orders in, in order; arguments are as of `decide`. What was ordered before changes nothing."""
-    said: list[Suppression] = []
-    changed: dict[Name, bool] = {}
+    saying = _Saying(contacts, policy)
+    lost = saying.retract(under_way)
     for order, at in orders:
         name = order.name
-        if name is None:
+        if name is None or isinstance(order, Retract):
             continue
         contact = contacts[name]
         if isinstance(order, Restatement):
+            if contact.is_forgotten and order.said:
+                saying.said.append(Erased(*name))  # a release would name who is forgotten
+                saying.note(name, learnt=False)
+                continue
             contact.standing = order.said.reasons if order.said else ()  # as if it had been said last
-            learnt = _say(said, name, contact, policy, "report")
-        else:
-            learnt = contact.carry_out(order, at, policy.of(order.tenant))
-            contact.recipient = order.recipient
-            learnt = _say(said, name, contact, policy, "check") or learnt
-        changed[name] = changed.get(name, False) or learnt
-    return Decision(said, [name for name, has in changed.items() if has], dropped=_dropped(contacts.values()))
+            saying.say(name, "report", learnt=False)
+        elif isinstance(order, Denial):
+            saying.say(name, "check", learnt=contact.carry_out(order, at, policy.of(order.tenant)))
+        elif contact.obey(order, policy.of(order.tenant)):
+            if isinstance(order, Erase):
+                saying.said.append(Erased(*name))
+            saying.say(name, f"command:{order.id}", learnt=True)
+    return saying.decision(retracted=lost)
 
 
-def obey(contact: Contact, name: Name, command: Command, policy: Policy) -> Obeyed:
-    """Take a command in for one contact that it names, or reaches; the contact is changed in place."""
-    if not contact.obey(command, policy.of(name[0])):
-        return Obeyed(changed=False, erased=False, suppression=None)
-    erased = isinstance(command, Erase)
-    contact.recipient = name[1]
-    cause = f"retract:{command.id}" if isinstance(command, Retract) else f"command:{command.id}"
-    said: list[Suppression] = []
-    _say(said, name, contact, policy, cause)
-    return Obeyed(changed=True, erased=erased, suppression=said[0] if said else None)
+def retract(contacts: Mapping[Name, Contact], incident: Retract, policy: Policy) -> Decision:
+    """Free contacts of an incident that never happened; `contacts` are changed in place."""
+    saying = _Saying(contacts, policy)
+    return saying.decision(retracted=saying.retract([incident]))
 
 
 def _dropped(contacts: Iterable[Contact]) -> int:
     return sum(contact.dropped for contact in contacts)
-
-
-def _say(said: list[Suppression], name: Name, contact: Contact, policy: Policy, cause: str) -> bool:
-    """Say what stands of a contact if that has changed, and whether it has."""
-    tenant, recipient = name
-    after = reasons(contact, policy.of(tenant))
-    record = suppression(tenant, recipient, contact.standing, after, policy.hash_of(tenant), cause)
-    if record is None:
-        return False
-    contact.standing = after
-    said.append(record)
-    return True

@@ -24,6 +24,9 @@ DENYING: Final[frozenset[Status]] = frozenset(("Spam", "User", "User unknown", "
 MAX_SEEN: Final = 256
 """Ids of commands remembered per contact; of too many the oldest is forgotten."""
 
+MAX_RULES: Final = 256
+"""Released rules remembered per contact; of too many the one released longest ago is forgotten."""
+
 _BY_NAME_ALONE: Final = frozenset(("Spam", "User"))
 
 
@@ -67,6 +70,8 @@ class Orders(msgspec.Struct, array_like=True):
             self.released[unit(status)] = max(at, self.released.get(unit(status), -1))
         for rule in rules:
             self.rules[rule] = max(at, self.rules.get(rule, -1))
+        while len(self.rules) > MAX_RULES:
+            del self.rules[min(self.rules, key=lambda rule: (self.rules[rule], rule))]
         self.denied = {s: latest for s, latest in self.denied.items() if latest > self.released.get(unit(s), -1)}
 
     def deny(self, status: Status | None, rule: str, at: int, consent: int | None) -> bool:
@@ -80,11 +85,18 @@ class Orders(msgspec.Struct, array_like=True):
 
     def first(self, command_id: str) -> bool:
         """Take note of a command; say whether it is the first one of its id."""
-        named = hashlib.sha256(command_id.encode()).hexdigest()[:16]
-        if named in self.seen:
+        if self.has_taken(command_id):
             return False
-        self.seen = [*self.seen, named][-MAX_SEEN:]
+        self.seen = [*self.seen, _named(command_id)][-MAX_SEEN:]
         return True
+
+    def has_taken(self, command_id: str) -> bool:
+        """Say whether a command of this id has been taken."""
+        return _named(command_id) in self.seen
+
+
+def _named(command_id: str) -> str:
+    return hashlib.sha256(command_id.encode()).hexdigest()[:16]
 
 
 def unit(status: Status) -> str:

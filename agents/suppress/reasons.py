@@ -13,6 +13,9 @@ from schemas.suppression import Action, Reason, Suppression
 from schemas.times import format_time
 from schemas.typology import SOFT, STRENGTH, TYPOLOGY, Status
 
+ERASED_RULE = "erased"
+"""The rule of what still denies after the person has been forgotten."""
+
 Reasons = tuple[Reason, ...]
 
 
@@ -29,6 +32,15 @@ def reasons(contact: Contact, policy: TenantPolicy) -> Reasons:
     if soft := _soft(contact, policy):
         found.append(soft)
     return tuple(sorted(found, key=lambda reason: STRENGTH[reason.status]))
+
+
+def denying(contact: Contact) -> Reasons:
+    """Give why a contact may not be mailed: what stands, and what an erasure has left of it."""
+    if not contact.orders.denied:
+        return contact.standing
+    stand = {reason.status for reason in contact.standing}
+    left = [_reason(s, at, ERASED_RULE, ()) for s, at in contact.orders.denied.items() if s not in stand]
+    return tuple(sorted([*contact.standing, *left], key=lambda reason: STRENGTH[reason.status]))
 
 
 def _soft(contact: Contact, policy: TenantPolicy) -> Reason | None:

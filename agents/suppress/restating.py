@@ -9,14 +9,15 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from agents.ports import Changed, Known, Outgoing
-from agents.suppress.decision import Decision, Name, TimedOrder
+from agents.suppress.decision import Decision, Erased, Name, TimedOrder
 from schemas.codec import encode
 from schemas.order import ORDERS, Restatement, order_key
 
 
 def restatements(decision: Decision, names: Mapping[Name, str], changed: Mapping[str, Changed]) -> Sequence[Outgoing]:
     """Give the orders that ask for the last word about everything that was said and written."""
-    said = {names[one.tenant, one.recipient]: one for one in decision.suppressions}
+    last = {names[one.tenant, one.recipient]: one for one in decision.said}
+    said = {contact: one for contact, one in last.items() if not isinstance(one, Erased)}
     written = {contact: tuple(one.cells) for contact, one in changed.items() if one.cells}
     orders = [Restatement(contact, written.get(contact, ()), said.get(contact)) for contact in {**said, **written}]
     return [_outgoing(order) for order in orders]

@@ -18,6 +18,7 @@ from streams.state.changelog import Changelog
 from streams.state.deliveries import EVENTS, HOURS, over, to_hours, to_marks, to_notes
 from streams.state.partitions import FENCED_SECONDS, RedisPartitions, StateLost, Write
 from streams.state.scripts import Changes
+from streams.state.walking import Walks
 
 CONTACTS: Final = "contacts"
 
@@ -61,6 +62,7 @@ class RedisContactTable:
         self._partitions = partitions
         self._changelog = changelog
         self._on_crash = on_crash
+        self._walks = Walks(settings, partitions)
         self._hours: dict[int, dict[int, int]] = {}  # partition -> hour of event time -> offset of its first note
         self._forgotten: dict[int, int] = {}  # partition -> event time in ms that notes are not older than
         self._reached: dict[int, int] = {}  # partition -> end of the last batch of the source that was decided
@@ -72,8 +74,8 @@ class RedisContactTable:
     async def read(self, batch: Batch, contacts: Sequence[str], failing: Collection[str]) -> Sequence[Known]:
         """Give what is known of each contact, in one round trip."""
         partition = batch.partition
-        if not contacts and (batch.records or partition not in self._taking or not self._is_whole(partition)):
-            return []
+        if not batch.records and (partition not in self._taking or not self._is_whole(partition)):
+            return [Known({}) for _ in contacts]  # nothing is decided on it
         # Nor is Redis believed where nothing comes: others read what we left there, and must not miss anything.
         while True:
             await self._take(partition, partial(self._stands_at, batch))
@@ -94,8 +96,10 @@ class RedisContactTable:
             del notes[hour]
         if not cells and not notes:
             return
-        start, end = batch.start, batch.records[-1].offset + 1
-        if batch.beside and (owned := self._partitions.owned(batch.partition)):
+        start = end = batch.start
+        if not batch.beside and batch.records:
+            end = batch.records[-1].offset + 1
+        elif owned := self._partitions.owned(batch.partition):
             start = end = owned.source
         new = [hour for hour in notes if hour not in self._hours[batch.partition]]
         if new:
@@ -117,6 +121,11 @@ class RedisContactTable:
             await self._write(batch, write, decided=True)
             for hour in dropped:
                 self._hours[partition].pop(hour, None)  # restored meanwhile, it is not there
+
+    async def walk(self, batch: Batch, place: int) -> tuple[Sequence[str], int | None]:
+        """Give contacts along the changelog, and the next place."""
+        await self._take(batch.partition, partial(self._stands_at, batch))
+        return await self._walks.step(batch.partition, place)
 
     async def _write(self, batch: Batch, write: Write, *, decided: bool = False) -> None:
         """Write; `decided` says that the batch itself has been written before."""
@@ -142,6 +151,7 @@ class RedisContactTable:
     async def revoked(self) -> None:
         """Let go of every partition: return once nothing is taken any more, so that others may take them."""
         taking, self._taking = list(self._taking.values()), {}
+        await self._walks.stop()
         if taking:
             # They end by themselves when they see it, unless they wait for a broker or a Redis that is away.
             _, waiting = await asyncio.wait(taking, timeout=REVOKED_SECONDS)

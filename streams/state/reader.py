@@ -10,10 +10,11 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from agents.gate.check import Known
-from agents.gate.preblock import to_bounces
+from agents.gate.preblock import HardBounces, to_bounces
 from agents.suppress.cells import NO_DAY, Cells, to_contact
 from agents.suppress.contact import Contact
 from agents.suppress.identity import ContactKeys, contact_name, network_name
+from agents.suppress.reasons import denying
 from streams.patience import passes
 from streams.publisher import partition_of
 from streams.state.partitions import RedisPartitions
@@ -47,14 +48,18 @@ class ContactReader:
         for place, recipient in enumerate(recipients):
             contact, network = found[2 * place], found[2 * place + 1]
             if contact or network:
-                bounces = to_bounces(network.get(NO_DAY))
-                known[recipient] = Known(to_contact(contact).standing, bounces)
+                known[recipient] = _known(to_contact(contact), to_bounces(network.get(NO_DAY)))
         return known
 
     async def contact(self, tenant: str, recipient: str) -> Contact | None:
         """Give the state of one contact, but for the latest deliveries; None while it is not whole."""
-        found = await self._whole([contact_name(self._contact_key, tenant, recipient)])
-        return None if found is None else to_contact(found[0])
+        found = await self.contacts([(tenant, recipient)])
+        return None if found is None else found[0]
+
+    async def contacts(self, names: Sequence[tuple[str, str]]) -> list[Contact] | None:
+        """Give the state of contacts, by tenant and canonical recipient, as `contact` does."""
+        found = await self._whole([contact_name(self._contact_key, *name) for name in names])
+        return None if found is None else [to_contact(cells) for cells in found]
 
     async def _whole(self, names: Sequence[str]) -> list[Cells] | None:
         """Give the cells of table keys, in the order asked; waits a while for partitions that are not whole."""
@@ -87,3 +92,8 @@ class ContactReader:
                 return None
             cells.update(zip(own, answer, strict=True))
         return [cells[name] for name in names]
+
+
+def _known(contact: Contact, bounces: HardBounces) -> Known:
+    exempt_until = contact.network_until
+    return Known(denying(contact), bounces, contact.is_typo_exempt, exempt_until if exempt_until >= 0 else None)

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from agents.classify.address import canonical_recipient
 from schemas.codec import decode_command
-from schemas.command import BY_DEFAULT, Erase, Release, Retract, Suppress, to_command
+from schemas.command import BY_DEFAULT, Erase, Release, Retract, Suppress
+from schemas.command_reading import to_command
 from schemas.rejected import Rejected
 from schemas.times import parse_time
 

@@ -8,10 +8,11 @@ import orjson
 import pytest
 
 import schemas
+from agents.classify.address import canonical_recipient
 from agents.classify.agent import make_classify_agent
 from agents.ports import Outgoing
 from agents.suppress.identity import contact_keys
-from schemas.codec import decode_delivery_event, decode_report, decode_suppression, encode
+from schemas.codec import decode_command, decode_delivery_event, decode_report, decode_suppression, encode
 from schemas.policy import parse_policy
 from schemas.rejected import Rejected
 from schemas.topics import catalogue
@@ -20,7 +21,7 @@ from streams.replay import classify_lines, replay
 
 HERE = Path(schemas.__file__).parent / "examples"
 ALL = sorted(HERE.glob("*/*.json"))
-WRITTEN_OR_READ_TODAY = {"esp-reports", "delivery-events", "suppressions", "dead-letters"}
+WRITTEN_OR_READ_TODAY = {"esp-reports", "delivery-events", "suppressions", "contact-commands", "dead-letters"}
 
 RESERVED = re.compile(r"(?:.+\.)?(?:example\.(?:com|net|org)|example|test|invalid|localhost)")
 _ADDRESSES = re.compile(rb"[^\s\"<>@]+@([A-Za-z0-9.-]+)")
@@ -61,6 +62,13 @@ def test_reports_show_one_object_an_array_and_the_words_of_our_own():
         for report in (orjson.loads(value_of(file)) for file in ALL if file.parent.name == "esp-reports")
     }
     assert shown >= {("mailjet", dict), ("mailjet", list), ("normalized", dict), ("normalized", list)}
+
+
+@pytest.mark.parametrize("file", examples("contact-commands"))
+def test_a_command_is_understood(file):
+    command = decode_command(value_of(file), canonical_recipient)
+    assert type(command).__name__.lower() == file.stem.partition("-")[0]
+    assert command.id in value_of(file).decode()
 
 
 @pytest.mark.parametrize("file", examples("delivery-events"))

@@ -24,6 +24,7 @@ async def feed(queue: asyncio.Queue):
 async def start(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator:
     """Give a function that starts runs of an agent over a queue of batches."""
     monkeypatch.setattr(partition_runs, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(partition_runs, "HELD_RECORDS", 0)
     monkeypatch.setattr(partition_runs, "FENCED_SECONDS", 0.01)
     tasks = []
 
@@ -45,6 +46,30 @@ async def until(condition) -> None:
     async with asyncio.timeout(5):
         while not condition():
             await asyncio.sleep(0.001)
+
+
+async def test_a_topic_beside_is_held_back_until_what_a_crash_left_has_been_decided(start, monkeypatch):
+    monkeypatch.setattr(partition_runs, "HELD_RECORDS", 2)
+    monkeypatch.setattr(partition_runs, "IDLE_SECONDS", 0.2)
+    seen = []
+
+    async def agent(batches):
+        async for one in batches:
+            told = "order" if one.beside else [record.offset for record in one.records]
+            seen.append(told)
+
+    def order(partition):
+        return MemoryBatch([MemoryRecord("orders", partition, 0, None, None, None)], beside=True)
+
+    queue = start(agent)
+    for one in (order(0), batch(0, 0), batch(0, 1), batch(0, 2)):
+        queue.put_nowait(one)
+    await until(lambda: len(seen) == 4)
+    assert seen == [[0], [1], "order", [2]]
+    seen.clear()
+    queue.put_nowait(order(1))
+    await until(lambda: "order" in seen)
+    assert seen[: seen.index("order")].count([]) >= 1
 
 
 async def test_a_partition_that_waits_holds_up_itself_alone(start):

@@ -77,6 +77,8 @@ broker.heartbeat.interval.ms=300
 # The cleaner looks every second instead of every 15, and takes 16 MB of the small heap instead of 128.
 log.cleaner.backoff.ms=1000
 log.cleaner.dedupe.buffer.size=16777216
+# What retention takes goes within a second as well, instead of five minutes.
+log.retention.check.interval.ms=1000
 """
 
 

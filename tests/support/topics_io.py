@@ -31,11 +31,15 @@ class Topics:
         self._barriers = 0
 
     async def publish(
-        self, lines: Sequence[bytes], keys: Sequence[bytes | None], partition: int | None = None
+        self,
+        lines: Sequence[bytes],
+        keys: Sequence[bytes | None],
+        partition: int | None = None,
+        topic: str = "esp-reports",
     ) -> list[tuple[int, int]]:
-        """Publish reports; gives partition and offset of each once the broker has them all."""
-        topic = f"{self._prefix}esp-reports"
-        sent = [await self._producer.send(topic, line, key, partition) for line, key in zip(lines, keys, strict=True)]
+        """Publish reports, or to another topic; gives partition and offset of each once the broker has them all."""
+        name = f"{self._prefix}{topic}"
+        sent = [await self._producer.send(name, line, key, partition) for line, key in zip(lines, keys, strict=True)]
         return [(done.partition, done.offset) for done in await asyncio.gather(*sent)]
 
     async def publish_compressed(self, lines: Sequence[bytes], keys: Sequence[bytes | None]) -> list[tuple[int, int]]:
@@ -49,6 +53,10 @@ class Topics:
         settings = from_environment(environ, default_secret=b"unused")
         found = [record async for record in read_to_end(settings, {topic: {}})]
         return sorted(found, key=lambda record: (record.partition, record.offset))
+
+    async def read_last(self, key: bytes) -> bytes | None:
+        """Give the last suppression of a key; null, and that there is none, are both None."""
+        return {record.key: record.value for record in await self.read("suppressions")}.get(key)
 
     async def decided(self) -> None:
         """Return once every report published so far is decided.
@@ -72,11 +80,12 @@ class Topics:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while waiting:
                     for records in (await reader.getmany(timeout_ms=200)).values():
-                        waiting -= {orjson.loads(record.value)["recipient"] for record in records}
+                        waiting -= {orjson.loads(record.value)["recipient"] for record in records if record.value}
 
     async def suppressions(self) -> list[dict[str, Any]]:
-        """Read all suppression records but those of `decided`, each key's in order."""
-        values = [orjson.loads(record.value) for record in await self.read("suppressions")]
+        """Read all suppression records but nulls and those of `decided`, each key's in order."""
+        records = await self.read("suppressions")
+        values = [orjson.loads(record.value) for record in records if record.value]
         return [value for value in values if value["tenant"] != "barrier"]
 
     @asynccontextmanager

@@ -7,7 +7,7 @@ import pytest
 from agents.suppress.attempts import Mark
 from agents.suppress.cells import to_cells, to_contact, to_deliveries
 from agents.suppress.contact import Contact
-from agents.suppress.decision import obey
+from agents.suppress.decision import carry_out, retract
 from agents.suppress.reasons import reasons
 from schemas.command import Retract
 from schemas.policy import TenantPolicy, parse_policy
@@ -47,7 +47,9 @@ def folded(happenings: list[Event | Order], policy: TenantPolicy) -> Contact:
             told = command(happening)
             if isinstance(told, Retract):
                 retracted.append(told)
-            obey(contact, NAME, told, POLICY)
+                retract({NAME: contact}, told, POLICY)
+            else:
+                carry_out({NAME: contact}, [(told, told.at)], POLICY)
         else:
             newest = max(newest, happening.at)
             contact.apply(delivery_event(happening), happening.at, policy, newest, retracted)

@@ -95,7 +95,7 @@ async def test_an_order_that_has_been_carried_out_is_deleted_in_its_place_and_a_
     bench = Bench()
     await bench.order(Denial("acme", JANE, "Typofix", EARLY))
     [deleted] = [one for one in bench.out if one.topic == ORDERS]
-    assert (deleted.key, deleted.value, deleted.place) == (order_key(KEY(JANE), "1"), None, KEY(JANE).encode())
+    assert (deleted.key, deleted.value, deleted.partition) == (order_key(KEY(JANE), "1"), None, 0)
     before = len(bench.out)
     record = MemoryRecord(ORDERS, 0, 1, None, deleted.key, None)
     await bench.agent(each([MemoryBatch([record], beside=True)]))

@@ -1,0 +1,297 @@
+"""Commands about contacts: release, suppress, erase, retract. Each is a record on contact-commands (SPEC 7)."""
+
+import asyncio
+import getpass
+import os
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import orjson
+from cyclopts import Parameter
+
+from agents.classify.address import canonical_recipient
+from schemas.codec import encode
+from schemas.command import Command, ContactCommand, Retract
+from schemas.command_reading import to_command
+from schemas.rejected import Rejected
+from schemas.times import format_time
+from schemas.typology import STATUSES
+from streams import log
+from streams.cli.dead_letters import Time, _time
+from streams.cli.running import reaching
+from streams.cli.tables import show_table
+from streams.errors import WrongUse
+from streams.settings import DEV_SECRET, Settings, from_environment
+
+if TYPE_CHECKING:
+    from streams.commands import Outcome, WouldBe
+
+Named = Annotated[list[str] | None, Parameter(negative=())]
+Moment = Annotated[Time, Parameter(converter=_time)]
+
+SHOWN = 20
+"""Contacts that a dry run lists on the terminal; with --json it is all of them."""
+
+
+def release(
+    tenant: str,
+    recipient: str,
+    /,
+    *,
+    status: Named = None,
+    rule: Named = None,
+    consent: str | None = None,
+    note: str | None = None,
+    actor: str | None = None,
+    json: bool = False,
+) -> None:
+    """Lift what blocks a contact: what dates from before now no longer counts.
+
+    Without --status and --rule, everything but User (an unsubscribe) and Spam (a complaint) is lifted; these two must
+    be named, with --consent.
+
+    Parameters
+    ----------
+    tenant
+        Whose contact it is.
+    recipient
+        The address.
+    status
+        Lift this status alone, such as "User unknown"; may be given several times.
+    rule
+        Lift what this rule brought, such as import-unverified; may be given several times.
+    consent
+        The proof that the recipient wants mail again.
+    note
+        Why; kept with the command for 30 days.
+    actor
+        Who orders it; your login name if left out.
+    json
+        Show the outcome as one JSON object.
+
+    """
+    more = {"statuses": tuple(status or ()) or None, "rules": tuple(rule or ()) or None, "consent": consent}
+    _about(tenant, recipient, "release", note, actor, json, more)
+
+
+def suppress(
+    tenant: str,
+    recipient: str,
+    /,
+    *,
+    status: str,
+    rule: str | None = None,
+    note: str | None = None,
+    actor: str | None = None,
+    json: bool = False,
+) -> None:
+    """Block a contact by hand, for any of the eight statuses.
+
+    Parameters
+    ----------
+    tenant
+        Whose contact it is.
+    recipient
+        The address.
+    status
+        The reason, such as User for who has asked by phone not to be mailed.
+    rule
+        A name to release it by later; by-hand if left out.
+    note
+        Why; kept with the command for 30 days.
+    actor
+        Who orders it; your login name if left out.
+    json
+        Show the outcome as one JSON object.
+
+    """
+    _about(tenant, recipient, "suppress", note, actor, json, {"status": status, "rule": rule})
+
+
+def erase(
+    tenant: str, recipient: str, /, *, note: str | None = None, actor: str | None = None, json: bool = False
+) -> None:
+    """Forget a person: the state is gone, and what dates from before now is ignored when it comes again.
+
+    An unsubscribe, a complaint or a hard bounce still denies at the check, from a keyed hash without the address. Old
+    records leave the logs with their retention, within 30 days.
+
+    Parameters
+    ----------
+    tenant
+        Whose contact it is.
+    recipient
+        The address.
+    note
+        Why; kept with the command for 30 days, so leave the address out.
+    actor
+        Who orders it; your login name if left out.
+    json
+        Show the outcome as one JSON object.
+
+    """
+    _about(tenant, recipient, "erase", note, actor, json, {})
+
+
+def retract(
+    *,
+    start: Annotated[Moment, Parameter(name="--from")],
+    end: Annotated[Moment, Parameter(name="--to")],
+    status: Annotated[list[str], Parameter(negative=())],
+    tenant: str | None = None,
+    domain: str | None = None,
+    provider: str | None = None,
+    note: str | None = None,
+    actor: str | None = None,
+    dry_run: bool = False,
+    json: bool = False,
+) -> None:
+    """Undo an incident: reports of these statuses from that time never happened, whenever they arrive.
+
+    Every block that rests on them is decided again without them; only what changes is published. Try --dry-run first.
+
+    Parameters
+    ----------
+    start
+        When it began, such as 2026-11-20T10:00:00Z, or so long ago, such as 3h.
+    end
+        When it was over (exclusive).
+    status
+        What the reports said, such as "User unknown"; may be given several times.
+    tenant
+        Only this tenant's contacts.
+    domain
+        Only recipients of this domain.
+    provider
+        Only what this provider reported.
+    note
+        What happened; kept with the command for 30 days.
+    actor
+        Who orders it; your login name if left out.
+    dry_run
+        Only show how many and whom it would release, and who would stay blocked.
+    json
+        Show the outcome as one JSON object, addresses and all.
+
+    """
+    more = {"statuses": tuple(status), "domain": domain, "provider": provider, "tenant": tenant}
+    more |= {"start": format_time(start), "end": format_time(end)}
+    command, understood = _command("retract", note, actor, more)
+    if dry_run:
+        _show_dry_run(understood, json)
+        return
+    told = _give(command)
+    if json:
+        print(orjson.dumps(_shown(command, told)).decode())
+    else:
+        done = "done: every contact has been gone through" if told.seen is None else f"published, but {told.seen}"
+        print(f"retract {command.id}: {done}")
+
+
+def _about(
+    tenant: str, recipient: str, name: str, note: str | None, actor: str | None, json: bool, more: dict[str, Any]
+) -> None:
+    canonical = canonical_recipient(recipient)
+    if isinstance(canonical, Rejected):
+        raise WrongUse(canonical.detail)
+    command, _ = _command(name, note, actor, {"tenant": tenant, "recipient": canonical, **more})
+    told = _give(command)
+    if json:
+        print(orjson.dumps(_shown(command, told)).decode())
+        return
+    if told.seen is not None:
+        print(f"{name} {command.id}: published, but {told.seen}")
+        return
+    stands = ", ".join(f"{one.status} since {one.since}" for one in told.reasons)
+    print(f"{name} {command.id}: {canonical} is {f'blocked: {stands}' if stands else 'not blocked'}")
+
+
+def _command(name: Any, note: str | None, actor: str | None, more: dict[str, Any]) -> tuple[ContactCommand, Command]:
+    """Make a command, as it is written and as it is understood."""
+    for status in (more.get("statuses") or ()) + ((more["status"],) if "status" in more else ()):
+        if status not in STATUSES:
+            raise WrongUse(f"there is no status {status}; there are {', '.join(STATUSES)}")
+    now = format_time(time.time_ns() // 1_000_000)
+    command = ContactCommand(
+        id=str(uuid.uuid4()), command=name, at=now, actor=actor or _login(), note=note or None, **more
+    )
+    understood = to_command(orjson.loads(encode(command)), canonical_recipient)
+    if isinstance(understood, Rejected):
+        raise WrongUse(understood.detail)
+    return command, understood
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's number without a name
+        return str(os.getuid())
+
+
+def _settings() -> Settings:
+    settings = from_environment(os.environ, default_secret=DEV_SECRET)
+    log.set_up(settings.log_level, brief=True)
+    return settings
+
+
+def _give(command: ContactCommand) -> "Outcome":
+    from streams.commands import give  # aiokafka takes half a second
+
+    with reaching():
+        return asyncio.run(give(_settings(), command))
+
+
+def _shown(command: ContactCommand, told: "Outcome") -> dict[str, Any]:
+    shown = {"id": command.id, "command": command.command, "took_effect": told.seen is None}
+    shown |= {} if told.seen is None else {"detail": told.seen}
+    if command.recipient:
+        shown |= {"tenant": command.tenant, "recipient": command.recipient}
+        shown |= {"reasons": msgspec.to_builtins(told.reasons)} if told.seen is None else {}
+    return shown
+
+
+def _show_dry_run(incident: Command, json: bool) -> None:
+    from streams.commands import counted, would_retract
+
+    if not isinstance(incident, Retract):
+        raise TypeError("a retraction is no other command")
+    with reaching():
+        found = asyncio.run(would_retract(_settings(), incident))
+    totals = counted(found)
+    if json:
+        contacts = [
+            {
+                "tenant": one.tenant,
+                "recipient": one.recipient,
+                "released": not one.after,
+                "status": (one.after or one.before)[0].status,
+            }
+            for one in found
+            if one.before or one.after
+        ]
+        print(orjson.dumps({"dry_run": True, **totals, "contacts": contacts}).decode())
+        return
+    rows = [("released", status, f"{number:,}") for status, number in totals["released"].items()]
+    rows += [("still blocked", status, f"{number:,}") for status, number in totals["still_blocked"].items()]
+    if not rows:
+        print("Nobody would be released.")
+        return
+    show_table("What the retraction would do", ("", "status", "contacts"), rows)
+    _show_contacts([one for one in found if one.before and not one.after])
+
+
+def _show_contacts(released: Sequence["WouldBe"]) -> None:
+    if not released:
+        return
+    lines = [(one.tenant, _masked(one.recipient), one.before[0].status) for one in released[:SHOWN]]
+    show_table("Would be released", ("tenant", "recipient", "status"), lines)
+    if len(released) > SHOWN:
+        print(f"and {len(released) - SHOWN:,} more; --json shows all of them, with their addresses", file=sys.stdout)
+
+
+def _masked(recipient: str) -> str:
+    return f"{recipient[:1]}***@{recipient.rpartition('@')[2]}"

@@ -1,0 +1,126 @@
+"""Nothing names a forgotten person once retention and compaction have run: no segment, no Redis, no worker's log."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from redis.asyncio import Redis
+
+from schemas.topics import catalogue
+from streams.dev import run_workers
+from streams.dev_stack import Endpoints
+from tests.support.apache import ApacheKafka, DebianRedis
+from tests.support.topics_io import Topics, topics_of
+
+WHO = "forget-me-please@example.com"
+AT = "2026-11-20T10:{:02}:00Z"
+GONE_SECONDS = 180.0
+
+SOON = {"segment.ms": "1000", "file.delete.delay.ms": "100", "delete.retention.ms": "100", "retention.ms": "1000"}
+"""What an operator's cluster does in days, in seconds."""
+COMPACTED = {"min.cleanable.dirty.ratio": "0.001", "min.compaction.lag.ms": "0", "max.compaction.lag.ms": "1000"}
+
+
+async def hurry(kafka: str) -> None:
+    """Let retention and compaction run at once."""
+    resources = []
+    for topic in catalogue().values():
+        configs = {**topic.configs(), **SOON, **COMPACTED}
+        if topic.cleanup == "compact":
+            del configs["retention.ms"]
+        resources.append(ConfigResource(ConfigResourceType.TOPIC, topic.name, configs))
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.alter_configs(resources)
+    await admin.close()
+
+
+def holding(folder: Path) -> set[str]:
+    """Give the partitions whose files hold the address."""
+    found = set()
+    for file in folder.rglob("*"):
+        try:
+            if file.is_file() and WHO.encode() in file.read_bytes():
+                found.add(file.parent.name)
+        except FileNotFoundError:  # deleted meanwhile
+            continue
+    return found
+
+
+async def everything(url: str) -> AsyncIterator[bytes]:
+    async with Redis.from_url(url) as redis:
+        async for key in redis.scan_iter():
+            yield key
+            match await redis.type(key):
+                case b"hash":
+                    for field, value in (await redis.hgetall(key)).items():
+                        yield field + b" " + value
+                case b"string":
+                    yield await redis.get(key)
+                case _:
+                    for member in await redis.zrange(key, 0, -1):
+                        yield member
+
+
+async def _report(topics: Topics, recipient: str, status: str, minute: int, message: str) -> None:
+    payload = {"recipient": recipient, "occurred_at": AT.format(minute), "status": status, "message_id": message}
+    value = orjson.dumps({"provider": "normalized", "tenant": "acme", "payload": payload})
+    await topics.publish([value], [recipient.encode()])
+
+
+async def _command(topics: Topics, name: str, id_: str, minute: int, **more: Any) -> None:
+    told = {"id": id_, "command": name, "at": AT.format(minute), **more}
+    await topics.publish([orjson.dumps(told)], [id_.encode()], topic="contact-commands")
+
+
+async def test_a_forgotten_person_is_in_no_log_segment_no_redis_and_no_log_and_still_not_mailed() -> None:
+    async with ApacheKafka() as kafka, DebianRedis() as redis:
+        stack = Endpoints(kafka.address, redis.url)
+        async with (
+            run_workers(stack, 1, BOUNCELINE_LOG_LEVEL="debug") as [worker],
+            topics_of(stack, "") as topics,
+            aiohttp.ClientSession() as session,
+        ):
+
+            async def denied() -> dict[str, Any]:
+                asked = {"tenant": "acme", "recipients": [WHO]}
+                async with session.post(f"{worker.http}/v1/check", json=asked) as answer:
+                    found: dict[str, Any] = (await answer.json())["results"][0]
+                    return found
+
+            for number in range(6):
+                await _report(topics, WHO, "Quota exceeded", number, f"m{number}")
+            await _report(topics, WHO, "User", 7, "m7")
+            await topics.decided()
+            assert (await denied())["status"] == "User"
+            log = kafka.data / "log"
+            assert {one.rpartition("-")[0] for one in holding(log)} >= {"suppressions", "bounceline-contacts-changelog"}
+
+            await _command(topics, "erase", "forget", 30, tenant="acme", recipient=WHO)
+            async with asyncio.timeout(60):
+                while (await topics.read_last(f"acme\x1f{WHO}".encode())) is not None:
+                    await asyncio.sleep(0.2)
+            await hurry(kafka.address)
+            async with asyncio.timeout(GONE_SECONDS):
+                number = 0
+                while left := holding(log):
+                    # Segments roll when something comes: complaints of others, and incidents that reach nobody.
+                    number += 1
+                    incident = {"statuses": ["Spam"], "tenant": "nobody", "from": AT.format(0), "to": AT.format(1)}
+                    await _command(topics, "retract", f"roll-{number}", 30, **incident)
+                    await topics.decided()
+                    await asyncio.sleep(1.5)
+            assert left == set()
+
+            assert [one async for one in everything(redis.url) if WHO.encode() in one] == []
+            assert WHO not in worker.server.log()
+            assert (await denied())["status"] == "User"
+            # The list that the person stood on comes back.
+            await _command(topics, "suppress", "import", 8, tenant="acme", recipient=WHO, status="Spam")
+            await topics.decided()
+            assert (await denied())["send"] is False
