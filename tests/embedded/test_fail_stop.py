@@ -66,7 +66,7 @@ async def main():
     running = asyncio.create_task(worker.run())
     while not worker.is_ready():
         await asyncio.sleep(0.1)
-    await worker._app.consumer.crash(RuntimeError("the fetcher is gone"))
+    await worker.app.consumer.crash(RuntimeError("the fetcher is gone"))
     try:
         await running
     except WorkerFailed as failure:
