@@ -71,6 +71,14 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Go back to the committed offsets; to the beginning of partitions of which nothing has been committed yet."""
+        committed = await super().seek_to_committed()
+        # The client stays where it is there: behind what has been fetched and not been delivered.
+        if never := [tp for tp, offset in committed.items() if not offset or offset < 0]:
+            await self.call_thread(self._ensure_consumer().seek_to_beginning, *never)
+        return committed
+
 
 class Consumer(driver.Consumer):
     """Faust's aiokafka consumer, delivering batch topics by the chunk."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import faust
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import TopicPartition
@@ -121,6 +122,26 @@ async def test_what_was_not_acknowledged_comes_again_after_a_restart(stack: Endp
     async with _running(settings, topic, after, [], raises=0):
         await _until(lambda: sum(len(batch.records) for batch in after) >= RECORDS - len(before[0].records))
     assert _numbers(after[0])[0] == len(before[0].records)
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["nothing committed yet", "some committed"])
+async def test_going_back_gives_everything_again_that_was_not_acknowledged(
+    committed: bool, stack: Endpoints, prefix: str
+) -> None:
+    """Story: all records are fetched when a rebalance comes, and whatever is not committed has to come again."""
+    settings = _settings(stack, prefix)
+    topic = await _filled_topic(settings)
+    seen: list[FaustBatch] = []
+    async with _running(settings, topic, seen, [], raises=0) as app:
+        await _until(lambda: sum(len(batch.records) for batch in seen) == RECORDS)
+        first = len(seen[0].records) if committed else 0
+        if committed:
+            seen[0].done()
+            await app.consumer.commit()
+        seen.clear()
+        await app.consumer.perform_seek()
+        await _until(lambda: sum(len(batch.records) for batch in seen) >= RECORDS - first)
+        assert [number for batch in seen for number in _numbers(batch)] == list(range(first, RECORDS))
 
 
 async def test_an_agent_that_raises_is_reported_and_its_batch_is_not_committed(stack: Endpoints, prefix: str) -> None:
