@@ -125,22 +125,14 @@ class ContactTable(Protocol):
         """
 
 
-class Complete(NamedTuple):
-    """How far the reports have been read. `until` is ms since 1970.
-
-    Every report that arrived before `until` has been seen; of each partition of `esp-reports`, every one with a
-    smaller offset than `reports` tells.
-    """
-
-    until: int
-    reports: Mapping[int, int]
-
-
 class Arrivals(Protocol):
     """Knows how far the reports have been read, in all partitions of `esp-reports` and by all workers."""
 
-    def complete(self, partition: int, offset: int) -> Complete:
-        """Give what is complete for who has decided a partition of `delivery-events` up to `offset` (exclusive)."""
+    def complete(self, partition: int, offset: int) -> int:
+        """Give a moment, in ms since 1970: what arrived before it has been decided.
+
+        That is said to whom has decided a partition of `delivery-events` up to `offset` (exclusive).
+        """
 
 
 Metric = Literal[

@@ -14,20 +14,17 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from agents.ports import Complete
 from streams.transport import Progress, View
 
 SLACK_MS: Final = 3_000
 """How much older than what is already there the timestamp of a record still to be appended may be: producers stamp
 their records first and send them together after a while, and their clocks differ by a little."""
 
-NOTHING: Final = Complete(0, {})
-
 
 class _Expected(NamedTuple):
     """What was told, while the partition has not come as far. `end` is None until it has been seen."""
 
-    complete: Complete
+    until: int
     polled_at: int  # ms; an end counts when it is from a later poll
     again: bool  # a poll that was under way when it was told may be of before: so the second one counts
     end: int | None
@@ -42,17 +39,17 @@ class RedisArrivals:
         self._key = key
         self._partitions = partitions
         self._expected: dict[int, _Expected] = {}
-        self._taken: dict[int, tuple[int, Complete]] = {}  # partition -> end of the log, and what is complete there
+        self._taken: dict[int, tuple[int, int]] = {}  # partition -> end of the log, and until when all is there
         self._committed: dict[int, int] = {}  # partition -> offset
 
-    def complete(self, partition: int, offset: int) -> Complete:
-        """Give what is complete for who has decided a partition of `delivery-events` up to `offset` (exclusive)."""
+    def complete(self, partition: int, offset: int) -> int:
+        """Give the moment before which whatever arrived has been decided (`agents.ports.Arrivals`); 0 if not known."""
         expected = self._expected.get(partition)
         if expected and expected.end is not None and self._committed.get(partition, 0) >= expected.end:
-            self._taken[partition] = (expected.end, expected.complete)
+            self._taken[partition] = (expected.end, expected.until)
             del self._expected[partition]
-        end, complete = self._taken.get(partition, (0, NOTHING))
-        return complete if offset >= end else NOTHING  # smaller: it has gone back to what was committed
+        end, until = self._taken.get(partition, (0, 0))
+        return until if offset >= end else 0  # smaller: it has gone back to what was committed
 
     async def look(
         self, reports: Mapping[int, Progress], events: Mapping[int, View], decided: Mapping[int, Progress]
@@ -68,24 +65,21 @@ class RedisArrivals:
         self._committed.update((partition, one.offset) for partition, one in decided.items())
         if reports:
             await self._redis.hset(self._key, mapping={str(number): one.text() for number, one in reports.items()})
-        complete = self._complete(await self._redis.hgetall(self._key))
+        until = self._until(await self._redis.hgetall(self._key))
         now = time.time_ns() // 1_000_000
         for partition, view in events.items():
-            self._see(partition, view, complete, now)
+            self._see(partition, view, until, now)
 
-    def _complete(self, told: Mapping[bytes, bytes]) -> Complete | None:
-        """Put together what was told of all partitions; None while one is missing."""
-        progress = {int(partition): Progress.parse(text) for partition, text in told.items()}
-        if len(progress) < self._partitions:
-            return None
-        until = min(one.arrived for one in progress.values()) - SLACK_MS
-        return Complete(until, {partition: one.offset for partition, one in progress.items()})
+    def _until(self, told: Mapping[bytes, bytes]) -> int:
+        """Put together what was told of all partitions; 0 while one is missing."""
+        arrived = [Progress.parse(text).arrived for text in told.values()]
+        return min(arrived) - SLACK_MS if len(arrived) == self._partitions else 0
 
-    def _see(self, partition: int, view: View, complete: Complete | None, now: int) -> None:
+    def _see(self, partition: int, view: View, until: int, now: int) -> None:
         expected = self._expected.get(partition)
         if expected is None:
-            if complete:
-                self._expected[partition] = _Expected(complete, now, again=False, end=None)
+            if until:
+                self._expected[partition] = _Expected(until, now, again=False, end=None)
         elif expected.end is None and view.polled_at > expected.polled_at:
             if expected.again:
                 self._expected[partition] = expected._replace(end=view.end)

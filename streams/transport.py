@@ -7,6 +7,7 @@ This module reaches into private members of faust-streaming, which is why that v
 `tests/embedded/test_transport.py` fails when an upgrade touches them.
 """
 
+import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, cast
@@ -26,6 +27,9 @@ record hardly falls any more."""
 FETCH_WAIT_MS: Final = 100
 """How long the broker may hold a fetch back when it has nothing."""
 
+
+STAMPS: Final = 100
+"""How many records in a row must agree that it is so late. One clock that is wrong moves a partition nowhere."""
 
 BATCHES_AHEAD: Final = 3
 """Batches of a partition that may be under way before no more of it is fetched."""
@@ -86,10 +90,11 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Start with no chunk outstanding."""
         super().__init__(*args, **kwargs)
-        # Every chunk delivered and not yet ready to be committed, in order, per partition: the chunk, and the
-        # newest timestamp so far. Faust's own search for gaps can commit past a message in work; a queue can't.
+        # Every chunk delivered and not yet ready to be committed, in order, per partition: the chunk, and up to when
+        # all has arrived with it. Faust's own search for gaps can commit past a message in work; a queue can't.
         self._outstanding: dict[TP, deque[tuple[Chunk, int]]] = {}
         self._delivered: dict[TP, Progress] = {}  # with the last chunk that was delivered
+        self._stamps: dict[TP, deque[int]] = {}  # of the latest records that were delivered
         self._committable: dict[TP, Progress] = {}
         self._progress: dict[TP, Progress] = {}
         self._at_end: dict[TP, tuple[int, int]] = {}  # where and when (ms) a partition was first seen read to its end
@@ -168,11 +173,11 @@ class Consumer(driver.Consumer):
                 self._read_offset[tp] = last.offset
 
     def _note_delivered(self, tp: TP, chunk: Chunk) -> None:
-        newest = max(record.timestamp for record in chunk)
-        before = self._delivered.get(tp)
-        newest = max(newest, before.arrived) if before else newest
-        self._delivered[tp] = Progress(chunk[-1].offset + 1, newest)
-        self._outstanding.setdefault(tp, deque()).append((chunk, newest))
+        stamps = self._stamps.setdefault(tp, deque(maxlen=STAMPS))
+        stamps.extend(record.timestamp for record in chunk[-STAMPS:])
+        arrived = min(*stamps, time.time_ns() // 1_000_000)
+        self._delivered[tp] = Progress(chunk[-1].offset + 1, arrived)
+        self._outstanding.setdefault(tp, deque()).append((chunk, arrived))
 
     def _chunk_message(self, tp: TP, chunk: list[ConsumerRecord]) -> ConsumerMessage:
         """Make the one message that carries a chunk; it stands at the chunk's last offset."""
@@ -202,13 +207,13 @@ class Consumer(driver.Consumer):
         # The chunk itself says so, not its offset: what is read again after a rebalance is another chunk, though it
         # may end at the same place as one whose acknowledgement came late.
         while waiting and waiting[0][0].done:
-            chunk, newest = waiting.popleft()
+            chunk, arrived = waiting.popleft()
             last = chunk[-1].offset
             if last in acked:
                 acked.discard(last)
                 self._acked[tp].remove(last)
             committable = last + 1
-            self._committable[tp] = Progress(committable, newest)
+            self._committable[tp] = Progress(committable, arrived)
         return committable
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Any:
@@ -271,6 +276,7 @@ class Consumer(driver.Consumer):
         """Go back to the committed offsets; chunks delivered before will come again."""
         self._outstanding.clear()
         self._delivered.clear()
+        self._stamps.clear()
         self._at_end.clear()
         await super().perform_seek()
         self._skipped = False

@@ -6,7 +6,7 @@ Beside them it carries out orders (`schemas.order`): of one partition, events an
 from collections.abc import AsyncIterable
 
 from agents.dead_letters import dead_letter
-from agents.ports import Agent, Arrivals, Batch, Complete, ContactTable, Meter, Outgoing, Publisher
+from agents.ports import Agent, Arrivals, Batch, ContactTable, Meter, Outgoing, Publisher
 from agents.suppress.book import Book
 from agents.suppress.cells import to_contact
 from agents.suppress.decision import Timed, TimedOrder, decide
@@ -31,9 +31,8 @@ def make_suppress_agent(
     book = Book(contacts, out, contact_key, policy, meter)
 
     async def decide_events(batch: Batch, watermark: Watermark) -> None:
-        complete = arrivals.complete(batch.partition, batch.start)
-        watermark.advance(complete.until)
-        events, dead = _decode(batch, complete, watermark, meter)
+        watermark.advance(arrivals.complete(batch.partition, batch.start))
+        events, dead = _decode(batch, watermark, meter)
         names = book.named((e.tenant, e.recipient) for e, _ in events)
         failing = {names[e.tenant, e.recipient] for e, _ in events if e.effect == "count"}
         network = told(events, contact_key, policy)
@@ -76,7 +75,7 @@ def make_suppress_agent(
     return suppress
 
 
-def _decode(batch: Batch, complete: Complete, watermark: Watermark, meter: Meter) -> tuple[list[Timed], list[Outgoing]]:
+def _decode(batch: Batch, watermark: Watermark, meter: Meter) -> tuple[list[Timed], list[Outgoing]]:
     """Decode a batch: the events that can matter, and a dead letter for what is no delivery event."""
     events: list[Timed] = []
     dead: list[Outgoing] = []
@@ -88,9 +87,7 @@ def _decode(batch: Batch, complete: Complete, watermark: Watermark, meter: Meter
             continue
         origin = origin_of(record.headers)
         watermark.see(origin.arrived if origin else record.timestamp or 0, decoded[1])
-        # A report that was read again after its first copy may have been forgotten would count a second time.
-        again = origin and origin.offset < complete.reports.get(origin.partition, 0) and origin.arrived < complete.until
-        if decoded[0].effect != "ignore" and not again:
+        if decoded[0].effect != "ignore":
             events.append(decoded)
     return events, dead
 

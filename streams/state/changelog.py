@@ -77,6 +77,7 @@ class Changelog:
         _check(wanted, partition)
         end = await self._mark(partition, [_fence_header(owned.fence)] if owned else ())
         fence = owned.fence if owned else end
+        foreign = await self._foreign(partition, fence)
         applied = await self._partitions.applied(partition)
         noted_to: int | None = None
         # What is not as we left it is not trusted at all: who knows how it came about.
@@ -88,13 +89,24 @@ class Changelog:
         else:  # nothing there, or of another changelog than this one
             if end:  # a partition nobody has ever had has nothing but our mark
                 _log.warning("rebuilding", partition=partition, records=end)
-            await self._partitions.begin_restore(partition, fence, end, anew=True)
+            await self._partitions.begin_restore(partition, fence, end, anew=True, foreign=foreign)
             writer = await self._restore(partition, fence, 0, end, 0, wanted)
         async with aclosing(self._renote(partition, noted_to, source)) as found:
             async for notes in found:
                 _check(wanted, partition)
                 await self._partitions.restore(partition, fence, end, {}, notes)
         await self._partitions.end_restore(partition, end, Owned(fence, end, max(source, noted_to or 0)), writer)
+
+    async def _foreign(self, partition: int, fence: int) -> int:
+        """Give the fence in Redis if it is of another changelog, as after a broker has lost everything; else -1.
+
+        A newer owner's is further along the same log: a further mark of ours comes behind it.
+        """
+        there = await self._partitions.fence(partition)
+        if there <= fence or await self._mark(partition, [_fence_header(fence)]) > there:
+            return -1
+        _log.warning("redis-of-another-changelog", partition=partition, fence=there)
+        return there
 
     async def _mark(self, partition: int, headers: Sequence[tuple[str, bytes]]) -> int:
         """Leave our mark; give its offset.

@@ -5,7 +5,7 @@ All keys of a partition share a hash tag, so that values and bookkeeping change 
     <name>:{<table>:<partition>}               hash: `fence` the owner's number, `off` changelog offset applied,
                                                `src` offset of the source up to which (exclusive) it was applied,
                                                `by` the fence of the last who wrote,
-                                               `restoring` the token of a restore under way
+                                               `restoring` the token of a restore under way, and its steps
     <name>:{<table>:<partition>}:<key>         hash: window number -> value
     <name>:{<table>:<partition>}:notes:<slot>  hash: short key -> texts, joined by commas; in no changelog
 
@@ -86,8 +86,10 @@ class RedisPartitions:
         self._write = redis.register_script(scripts.WRITE)
         self._restore = redis.register_script(scripts.RESTORE)
         self._begin = redis.register_script(scripts.RESTORE_BEGIN)
+        self._delete = redis.register_script(scripts.RESTORE_DELETE)
         self._end = redis.register_script(scripts.RESTORE_END)
         self._owned: dict[int, Owned] = {}
+        self._steps: dict[int, int] = {}  # of the restore under way
 
     def owned(self, partition: int) -> Owned | None:
         """Give what we know of a partition that is restored and ours, None while it is not."""
@@ -184,29 +186,43 @@ class RedisPartitions:
         found = await self._redis.hgetall(self.key(partition, key))
         return {int(window): value for window, value in found.items()}
 
-    async def begin_restore(self, partition: int, fence: int, token: int, *, anew: bool = False) -> None:
+    async def fence(self, partition: int) -> int:
+        """Give the fence that is there, whether the partition is whole or not; -1 where there is none."""
+        found = await self._redis.hget(self.meta(partition), "fence")
+        return -1 if found is None else int(found)
+
+    async def begin_restore(
+        self, partition: int, fence: int, token: int, *, anew: bool = False, foreign: int = -1
+    ) -> None:
         """Take a partition to restore it; `anew` deletes what is there.
 
-        `token` names this restore; it is another for each.
+        `token` names this restore; it is another for each. `foreign` is a fence there that is of another changelog.
 
         Raises:
             Fenced: A newer fence is there.
+            StateLost: What was deleted so far is there again.
 
         """
-        args = [fence, token, int(anew)]
+        args = [fence, token, int(anew), foreign]
         self._restoring(partition, await self._begin(keys=[self.meta(partition)], args=args))
+        self._steps[partition] = 0
         if anew:
-            await self._delete_keys(partition)
+            await self._delete_keys(partition, fence, token)
 
-    async def _delete_keys(self, partition: int) -> None:
-        found: list[bytes] = []
-        async for key in self._redis.scan_iter(match=self.meta(partition).translate(ESCAPED) + ":*", count=1_000):
-            found.append(key)
+    async def _delete_keys(self, partition: int, fence: int, token: int) -> None:
+        prefix, found = f"{self.meta(partition)}:", list[str]()
+        async for key in self._redis.scan_iter(match=prefix.translate(ESCAPED) + "*", count=1_000):
+            found.append(key.decode().removeprefix(prefix))
             if len(found) >= 1_000:
-                await self._redis.unlink(*found)
+                await self._step(partition, self._delete, fence, token, scripts.packed_names(found))
                 found.clear()
-        if found:
-            await self._redis.unlink(*found)
+        await self._step(partition, self._delete, fence, token, scripts.packed_names(found))
+
+    async def _step(self, partition: int, script: Any, fence: int, token: int, *args: int | bytes) -> None:
+        """Take one step of a restore, if nobody has taken the partition and all steps before are still done."""
+        step = self._steps[partition]
+        self._restoring(partition, await script(keys=[self.meta(partition)], args=[fence, token, step, *args]))
+        self._steps[partition] = step + 1
 
     async def restore(
         self, partition: int, fence: int, token: int, changes: Mapping[str, Changes], notes: Notes | None = None
@@ -218,16 +234,14 @@ class RedisPartitions:
             StateLost: What was restored so far has been lost.
 
         """
-        args: list[int | bytes] = [fence, token, scripts.packed(changes), *_noted(notes or {})]
-        self._restoring(partition, await self._restore(keys=[self.meta(partition)], args=args))
+        await self._step(partition, self._restore, fence, token, scripts.packed(changes), *_noted(notes or {}))
 
     async def end_restore(self, partition: int, token: int, owned: Owned, writer: int) -> None:
         """Take note that a partition is whole and ours; `writer` is the fence of the last who wrote any of it.
 
         Raises as `restore` does.
         """
-        args = [owned.fence, token, owned.offset, owned.source, writer]
-        self._restoring(partition, await self._end(keys=[self.meta(partition)], args=args))
+        await self._step(partition, self._end, owned.fence, token, owned.offset, owned.source, writer)
         self._owned[partition] = owned
 
     def _restoring(self, partition: int, answer: int) -> None:

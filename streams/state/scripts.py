@@ -33,11 +33,16 @@ return {redis.call('HMGET', KEYS[1], 'fence', 'off', 'src'), found, noted}
 """
 
 _APPLY: Final = """
+local function in_pieces(command, key, list) -- Lua's stack takes some 8,000 at a time
+  for from = 1, #list, 1000 do
+    redis.call(command, key, unpack(list, from, math.min(from + 999, #list)))
+  end
+end
 local function apply(packed)
   for _, change in ipairs(cmsgpack.unpack(packed)) do
     local key = KEYS[1] .. ':' .. change[1]
-    if #change[2] > 0 then redis.call('HSET', key, unpack(change[2])) end
-    if #change[3] > 0 then redis.call('HDEL', key, unpack(change[3])) end
+    in_pieces('HSET', key, change[2])
+    in_pieces('HDEL', key, change[3])
   end
 end
 local function note(packed, seconds, limit)
@@ -77,40 +82,58 @@ return 1
 """
 )
 
-# The three of a restore. `restoring` holds its token from the first to the last: if it is gone in between, so may be
-# what has been restored so far. All give 1 done, 0 fenced, -1 lost.
+# The four of a restore. `restoring` holds its token and how many steps have been done: if it is gone, or not as far as
+# it was, what has been restored so far may be gone as well, as after a failover to a replica that lags. All give 1
+# done, 0 fenced, -1 lost.
 
-# ARGV: fence, token; '1' where what is there is to be deleted.
+# ARGV: fence, token; '1' where what is there is to be deleted; a fence that is passed over, of another changelog.
 RESTORE_BEGIN: Final = """
 local fence = redis.call('HGET', KEYS[1], 'fence')
-if fence and tonumber(fence) > tonumber(ARGV[1]) then return 0 end
+if fence and tonumber(fence) > tonumber(ARGV[1]) and fence ~= ARGV[4] then return 0 end
 if ARGV[3] == '1' then redis.call('DEL', KEYS[1]) end
-redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'restoring', ARGV[2])
+redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'restoring', ARGV[2] .. ':0')
 return 1
 """
 
+# ARGV: fence, token, number of the step. A repeat, whose answer was lost, finds one step more.
 _IS_RESTORING: Final = """
 local fence, restoring = unpack(redis.call('HMGET', KEYS[1], 'fence', 'restoring'))
 if fence and tonumber(fence) > tonumber(ARGV[1]) then return 0 end
-if restoring ~= ARGV[2] then return -1 end
+local after = ARGV[2] .. ':' .. string.format('%d', ARGV[3] + 1)
+if restoring ~= ARGV[2] .. ':' .. ARGV[3] and restoring ~= after then return -1 end
 """
 
-# ARGV: fence, token; changes; notes, seconds, bytes as above.
-RESTORE: Final = (
-    _APPLY
-    + _IS_RESTORING
+# ARGV: as above; the keys to delete.
+RESTORE_DELETE: Final = (
+    _IS_RESTORING
     + """
-apply(ARGV[3])
-note(ARGV[4], ARGV[5], tonumber(ARGV[6]))
+for _, key in ipairs(cmsgpack.unpack(ARGV[4])) do redis.call('UNLINK', KEYS[1] .. ':' .. key) end
+redis.call('HSET', KEYS[1], 'restoring', after)
 return 1
 """
 )
 
-# ARGV: fence, token; changelog offset, source offset: what was restored is whole up to there; fence of its last writer.
-RESTORE_END: Final = (
-    _IS_RESTORING
+# ARGV: as above; changes; notes, seconds, bytes as of WRITE.
+RESTORE: Final = (
+    _APPLY
+    + _IS_RESTORING
     + """
-redis.call('HSET', KEYS[1], 'off', ARGV[3], 'src', ARGV[4], 'by', ARGV[5])
+apply(ARGV[4])
+note(ARGV[5], ARGV[6], tonumber(ARGV[7]))
+redis.call('HSET', KEYS[1], 'restoring', after)
+return 1
+"""
+)
+
+# ARGV: as above; changelog offset, source offset: what was restored is whole up to there; fence of its last writer.
+RESTORE_END: Final = (
+    """
+local fence, off, src, restoring = unpack(redis.call('HMGET', KEYS[1], 'fence', 'off', 'src', 'restoring'))
+if fence == ARGV[1] and off == ARGV[4] and src == ARGV[5] and not restoring then return 1 end -- a repeat
+"""
+    + _IS_RESTORING
+    + """
+redis.call('HSET', KEYS[1], 'off', ARGV[4], 'src', ARGV[5], 'by', ARGV[6])
 redis.call('HDEL', KEYS[1], 'restoring')
 return 1
 """

@@ -4,8 +4,7 @@ from itertools import count
 
 from redis.asyncio import Redis
 
-from agents.ports import Complete
-from streams.arrivals import NOTHING, SLACK_MS, RedisArrivals
+from streams.arrivals import SLACK_MS, RedisArrivals
 from streams.transport import Progress, View
 
 NOW = 2**40
@@ -25,12 +24,12 @@ async def test_what_is_told_is_believed_once_an_end_seen_later_has_been_decided(
     arrivals = RedisArrivals(redis, prefix, 2)
     reports = {0: Progress(10, NOW), 1: Progress(20, NOW + 60_000)}
     await look(arrivals, reports, end=100)
-    assert arrivals.complete(5, 1_000) == NOTHING, "no end has been seen yet"
+    assert arrivals.complete(5, 1_000) == 0, "no end has been seen yet"
     await look(arrivals, reports, end=100)
-    assert arrivals.complete(5, 1_000) == NOTHING, "that poll may have been under way before"
+    assert arrivals.complete(5, 1_000) == 0, "that poll may have been under way before"
     await look(arrivals, reports, end=120)
-    assert arrivals.complete(5, 119) == NOTHING
-    assert arrivals.complete(5, 120) == Complete(NOW - SLACK_MS, {0: 10, 1: 20})
+    assert arrivals.complete(5, 119) == 0
+    assert arrivals.complete(5, 120) == NOW - SLACK_MS
 
 
 async def test_what_has_been_decided_and_not_committed_may_be_decided_again_and_settles_nothing(
@@ -38,26 +37,26 @@ async def test_what_has_been_decided_and_not_committed_may_be_decided_again_and_
 ) -> None:
     arrivals = RedisArrivals(redis, prefix, 1)
     await look(arrivals, {0: Progress(10, NOW)}, end=50, times=3, committed=49)
-    assert arrivals.complete(5, 50) == NOTHING
+    assert arrivals.complete(5, 50) == 0
     await look(arrivals, {0: Progress(10, NOW)}, end=50, committed=50)
-    assert arrivals.complete(5, 50) != NOTHING
+    assert arrivals.complete(5, 50) != 0
 
 
 async def test_the_slowest_partition_counts_and_one_unheard_of_holds_all_back(redis: Redis, prefix: str) -> None:
     one, other = RedisArrivals(redis, prefix, 2), RedisArrivals(redis, prefix, 2)
     await look(one, {0: Progress(10, NOW)}, end=0, times=3)
-    assert one.complete(5, 0) == NOTHING
+    assert one.complete(5, 0) == 0
     await look(other, {1: Progress(3, NOW - 3_600_000)}, end=0)
     await look(one, {0: Progress(11, NOW + 1)}, end=0, times=3)
-    assert one.complete(5, 0).until == NOW - 3_600_000 - SLACK_MS
+    assert one.complete(5, 0) == NOW - 3_600_000 - SLACK_MS
 
 
 async def test_who_has_gone_back_in_the_log_believes_nothing_until_there_again(redis: Redis, prefix: str) -> None:
     arrivals = RedisArrivals(redis, prefix, 1)
     await look(arrivals, {0: Progress(10, NOW)}, end=50, times=3)
-    assert arrivals.complete(5, 50) != NOTHING
-    assert arrivals.complete(5, 49) == NOTHING
-    assert arrivals.complete(5, 50) != NOTHING
+    assert arrivals.complete(5, 50) != 0
+    assert arrivals.complete(5, 49) == 0
+    assert arrivals.complete(5, 50) != 0
 
 
 async def test_a_flushed_redis_takes_back_nothing(redis: Redis, prefix: str) -> None:

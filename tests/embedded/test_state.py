@@ -16,20 +16,9 @@ from streams.settings import Settings
 from streams.state.partitions import Owned, StateLost, Write
 from tests.support.histories import delivery_event
 from tests.support.oracle import Event
-from tests.support.owner import CONTACT, DAY, PARTITION, Owner, recipient_here
+from tests.support.owner import CONTACT, DAY, PARTITION, Owner, dumped, put_back, recipient_here
 
 HOUR_NUMBER = 480_000
-
-
-async def _dump(redis: Redis, prefix: str) -> dict[bytes, Any]:
-    return {key: await redis.dump(key) async for key in redis.scan_iter(f"{prefix}*")}
-
-
-async def _put_back(redis: Redis, prefix: str, dump: dict[bytes, Any]) -> None:
-    async for key in redis.scan_iter(f"{prefix}*"):
-        await redis.delete(key)
-    for key, value in dump.items():
-        await redis.restore(key, 0, value)
 
 
 async def test_what_is_written_is_read_and_what_is_deleted_is_gone(owners: list[Owner]) -> None:
@@ -71,10 +60,10 @@ async def test_a_flushed_redis_is_rebuilt_from_the_changelog(
     await owner.put(day0=b"[1]", day1=b"[2]", day2=b"[3]")
     await owner.put(day1=None)
     if when == "before a read":
-        await _put_back(redis, prefix, {})
+        await put_back(redis, prefix, {})
         assert await owner.cells() == {DAY: b"[1]", DAY + 2: b"[3]"}
     await owner.cells()
-    await _put_back(redis, prefix, {})
+    await put_back(redis, prefix, {})
     await owner.put(day3=b"[4]")
     assert await owner.cells() == {DAY: b"[1]", DAY + 2: b"[3]", DAY + 3: b"[4]"}
 
@@ -83,9 +72,9 @@ async def test_a_redis_rolled_back_is_noticed_and_rebuilt(owners: list[Owner], r
     owner = owners[0]
     await owner.cells()
     await owner.put(day0=b"[1]", day1=b"[2]")
-    earlier = await _dump(redis, prefix)
+    earlier = await dumped(redis, prefix)
     await owner.put(day0=b"[5]", day1=None)
-    await _put_back(redis, prefix, earlier)
+    await put_back(redis, prefix, earlier)
     with pytest.raises(StateLost):
         await owner.partitions.read(PARTITION, [CONTACT])
     assert await owner.cells() == {DAY: b"[5]"}
@@ -97,10 +86,10 @@ async def test_a_redis_rolled_back_to_a_former_owner_is_rebuilt_too(
     former, new, _ = owners
     await former.cells()
     await former.put(day0=b"[1]")
-    earlier = await _dump(redis, prefix)
+    earlier = await dumped(redis, prefix)
     await new.cells()
     await new.put(day0=b"[2]")
-    await _put_back(redis, prefix, earlier)
+    await put_back(redis, prefix, earlier)
     assert await new.cells() == {DAY: b"[2]"}
 
 
@@ -115,7 +104,7 @@ async def test_what_a_former_owner_still_writes_to_the_changelog_is_passed_over(
     await new.put(day0=b"[2]")
     with pytest.raises(Fenced):
         await zombie.put(day0=b'["stale"]')
-    await _put_back(redis, prefix, {})
+    await put_back(redis, prefix, {})
     assert await new.cells() == {DAY: b"[2]"}
     assert await third.cells() == {DAY: b"[2]"}
 
@@ -130,7 +119,7 @@ async def test_what_only_a_former_owner_has_written_is_kept_and_what_the_new_one
     await new.cells()
     await new.put(day0=b"[2]", day1=None)
     await zombie.changelog.write(PARTITION, {CONTACT: {DAY: b"[0]", DAY + 1: b"[0]", DAY + 2: b"[0]"}})
-    await _put_back(redis, prefix, {})
+    await put_back(redis, prefix, {})
     assert await new.cells() == {DAY: b"[2]", DAY + 2: b"[0]"}
 
 
@@ -141,7 +130,7 @@ async def test_a_former_owner_that_finds_redis_lost_does_not_take_it(
     await zombie.cells()
     await new.cells()
     await new.put(day0=b"[2]")
-    await _put_back(redis, prefix, {})
+    await put_back(redis, prefix, {})
     with pytest.raises(Fenced):
         await zombie.cells()
     assert await new.cells() == {DAY: b"[2]"}
@@ -164,7 +153,7 @@ async def test_a_long_changelog_is_restored_whole(owners: list[Owner], redis: Re
     await owner.cells()
     names = [f"contact{number}" for number in range(5_000)]
     await owner.write({name: {DAY: b"[%d]" % place} for place, name in enumerate(names)})
-    await _put_back(redis, prefix, {})
+    await put_back(redis, prefix, {})
     assert await owner.read(*names) == [{DAY: b"[%d]" % place} for place in range(5_000)]
 
 
@@ -283,8 +272,8 @@ async def test_deliveries_are_read_again_from_the_events_after_a_loss_of_redis(
         owner.at = place
         await owner.table.write(owner.batch(), {name: Changed({}, [(event.at, event.message, DELIVERED, "")])})
         if place == 0 and loss != "flushed":
-            earlier = await _dump(redis, prefix)
-    await _put_back(redis, prefix, earlier)
+            earlier = await dumped(redis, prefix)
+    await put_back(redis, prefix, earlier)
     owner.at = 3
     known = (await owner.table.read(owner.batch(), [name], [name]))[0]
     assert sorted(known.delivered) == [(e.at, e.message, DELIVERED, "") for e in history[:3]]
@@ -296,7 +285,7 @@ async def test_a_redis_flushed_amid_a_restore_does_not_pass_for_whole(
     partitions = owners[0].partitions
     await partitions.begin_restore(PARTITION, 7, 9)
     await partitions.restore(PARTITION, 7, 9, {CONTACT: {DAY: b"[1]"}})
-    await _put_back(redis, prefix, {})
+    await put_back(redis, prefix, {})
     with pytest.raises(StateLost):
         await partitions.restore(PARTITION, 7, 9, {"other": {DAY: b"[1]"}})
     with pytest.raises(StateLost):
@@ -346,7 +335,7 @@ async def test_a_mark_that_comes_too_late_takes_nothing_from_the_owner(
         await owner.put(day0=b"[2]", day1=b"[2]")  # which is on the changelog by now
     owner.table.fenced(PARTITION)
     assert await owner.cells() == {DAY: b"[2]", DAY + 1: b"[2]"}
-    await _put_back(redis, prefix, {})
+    await put_back(redis, prefix, {})
     assert await third.cells() == {DAY: b"[2]", DAY + 1: b"[2]"}
 
 
@@ -365,7 +354,7 @@ async def test_a_flush_noticed_when_an_hour_is_dropped_loses_nothing(
         owner.at = place
         batch = owner.batch()
         await owner.table.write(batch, {name: Changed({}, [(event.at, event.message, DELIVERED, "")])})
-    await _put_back(redis, prefix, {})
+    await put_back(redis, prefix, {})
     await owner.table.forget(batch, _delivered(60, "")[0])
     known = (await owner.table.read(owner.batch(), [name], [name]))[0]
     assert list(known.delivered) == [(history[1].at, history[1].message, DELIVERED, "")]

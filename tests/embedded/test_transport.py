@@ -1,21 +1,25 @@
 """The transport hands chunks of a partition to agents, and commits what is acknowledged, never past anything else."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import cast
 
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import TopicPartition
+from faust.types import TP
 
 from streams.app import bind, make_app
-from streams.batches import FaustBatch
+from streams.batches import Chunk, FaustBatch
 from streams.dev_stack import Endpoints
 from streams.partition_runs import PartitionRuns
 from streams.settings import Settings, from_environment
-from streams.transport import MAX_RECORDS
+from streams.transport import MAX_RECORDS, Consumer
 
 RECORDS = 2_500
 PATIENCE_SECONDS = 30.0
@@ -142,6 +146,24 @@ async def test_going_back_gives_everything_again_that_was_not_acknowledged(
         await app.consumer.perform_seek()
         await _until(lambda: sum(len(batch.records) for batch in seen) >= RECORDS - first)
         assert [number for batch in seen for number in _numbers(batch)] == list(range(first, RECORDS))
+
+
+async def test_a_wrong_clock_makes_no_partition_pass_for_read_further_than_it_is(stack: Endpoints, prefix: str) -> None:
+    """Story: of an hour's backlog, one record in ten is stamped years ahead; half of it has been read."""
+    settings = _settings(stack, prefix)
+    topic = await _filled_topic(settings)
+    now = time.time_ns() // 1_000_000
+    seen: list[FaustBatch] = []
+    async with _running(settings, topic, seen, [], raises=0) as app:
+        await _until(lambda: sum(len(batch.records) for batch in seen) == RECORDS)
+        consumer, tp = cast("Consumer", app.consumer), TP(topic, 0)
+        stamped = [
+            replace(record, timestamp=now + 10**11 if place % 10 == 0 else now - 3_600_000 + place)
+            for place, record in enumerate(seen[0].records[:1_000])
+        ]
+        for start in range(0, 1_000, 250):
+            consumer._note_delivered(tp, Chunk(stamped[start : start + 250]))
+            assert now - 3_600_000 <= consumer._delivered[tp].arrived < now - 3_600_000 + start + 250
 
 
 async def test_an_agent_that_raises_is_reported_and_its_batch_is_not_committed(stack: Endpoints, prefix: str) -> None:

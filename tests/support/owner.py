@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any, Final
 
 import faust
+from redis.asyncio import Redis
 
 from agents.ports import Changed
 from agents.suppress.identity import contact_keys
@@ -62,3 +63,16 @@ class Owner:
     async def put(self, **cells: bytes | None) -> None:
         """Write cells; `day3=…` is the cell three days after the first."""
         await self.write({CONTACT: {DAY + int(name.removeprefix("day")): cell for name, cell in cells.items()}})
+
+
+async def dumped(redis: Redis, prefix: str) -> dict[bytes, Any]:
+    """Give all that Redis holds of us."""
+    return {key: await redis.dump(key) async for key in redis.scan_iter(f"{prefix}*")}
+
+
+async def put_back(redis: Redis, prefix: str, dump: dict[bytes, Any]) -> None:
+    """Put that in the place of what is there now."""
+    async for key in redis.scan_iter(f"{prefix}*"):
+        await redis.delete(key)
+    for key, value in dump.items():
+        await redis.restore(key, 0, value)

@@ -6,7 +6,7 @@ from random import Random
 import orjson
 import pytest
 
-from agents.ports import Complete, Outgoing
+from agents.ports import Outgoing
 from agents.suppress.agent import make_suppress_agent
 from agents.suppress.identity import contact_keys
 from schemas.codec import encode
@@ -31,8 +31,8 @@ class Paces:
         self._paces = [random.choice((1, 1, 30)) for _ in range(SOURCES)]
         self._random = random
 
-    def complete(self, partition: int, offset: int) -> Complete:
-        return Complete(min((queue[0][0] for queue in self._queues if queue), default=2**62), {})
+    def complete(self, partition: int, offset: int) -> int:
+        return min((queue[0][0] for queue in self._queues if queue), default=2**62)
 
     async def batches(self) -> AsyncIterator[MemoryBatch]:
         """Give one event at a time, as the paces have it."""
