@@ -5,6 +5,7 @@ batches may wait is bounded by the transport (`streams.transport`).
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing
@@ -19,9 +20,10 @@ IDLE_SECONDS: Final = 1.0
 """After which a partition is told, by a batch without records, that nothing came: time goes on all the same."""
 
 HELD_RECORDS: Final = 50_000
-"""For how many records batches of a topic beside are held back after a start, unless nothing comes before. A worker
-that died may have said what follows from a batch it had not finished; that batch comes again first, and must be decided
-again before a command takes away what it rests on. Between commits of a second no more than that is decided."""
+"""For how many records at most batches of a topic beside are held back after a start. A worker that died may have said
+what follows from a batch it had not finished; that batch comes again first, and must be decided again before a command
+takes away what it rests on. It has been where nothing comes, or what was written after the start; and after as many
+records, since between commits of a second no more than that is decided."""
 
 _log = structlog.get_logger()
 
@@ -110,7 +112,8 @@ class _Run:
         self._stands_at = 0  # the end of the last batch that was not of a topic beside
         self._current: Batch | None = None
         self._held: deque[Batch] = deque()
-        self._decided = 0  # records since the agent began, those of a topic beside not counted
+        self._began = 0  # when the agent did, in ms
+        self._decided = 0  # records since then, those of a topic beside not counted
         self._agent = agent
         self._on_crash = on_crash
         self._fenced = fenced
@@ -129,7 +132,7 @@ class _Run:
 
     async def _is_over(self) -> bool:
         """Let the agent work; say whether the partition is no longer ours."""
-        self._decided = 0
+        self._began, self._decided = time.time_ns() // 1_000_000, 0
         async with aclosing(self._batches()) as batches:
             try:
                 await self._agent(batches)
@@ -153,7 +156,8 @@ class _Run:
             # The agent asks for the next one: it is done with this.
             last, self._current = self._current, None
             if not last.beside:
-                self._decided += len(last.records) or HELD_RECORDS
+                is_new = not last.records or (last.records[-1].timestamp or 0) > self._began
+                self._decided += HELD_RECORDS if is_new else len(last.records)
             if last.records and not last.beside:
                 self._stands_at = last.records[-1].offset + 1
 

@@ -156,6 +156,7 @@ async def test_an_incident_is_retracted_for_everybody_and_stays_so_after_redis_i
     await operator.report("kept@example.com", "Spam", 5)
     await operator.topics.decided()
     assert (await operator.check("p1@example.com", "globex"))["status"] == "Preblock"
+    await operator.until("p1@example.com", "check", "globex")
     incident = {"statuses": ["User unknown"], "domain": "example.com", "from": AT.format(5), "to": AT.format(6)}
     command = await operator.command("retract", **incident)
     await operator.command("retract", id=command, **incident)

@@ -72,6 +72,23 @@ async def test_a_topic_beside_is_held_back_until_what_a_crash_left_has_been_deci
     assert seen[: seen.index("order")].count([]) >= 1
 
 
+async def test_a_topic_beside_is_held_back_no_longer_once_something_new_has_come(start, monkeypatch):
+    monkeypatch.setattr(partition_runs, "HELD_RECORDS", 1_000)
+    monkeypatch.setattr(partition_runs, "IDLE_SECONDS", 60)
+    seen = []
+
+    async def agent(batches):
+        async for one in batches:
+            seen.append(one.beside)  # noqa: PERF401 - looked at meanwhile
+
+    queue = start(agent)
+    queue.put_nowait(MemoryBatch([MemoryRecord("orders", 0, 0, None, None, None)], beside=True))
+    queue.put_nowait(MemoryBatch([MemoryRecord("topic", 0, 0, 1_000, None, None)]))
+    await until(lambda: seen == [False])
+    queue.put_nowait(MemoryBatch([MemoryRecord("topic", 0, 1, 2**62, None, None)]))
+    await until(lambda: seen == [False, False, True])
+
+
 async def test_a_partition_that_waits_holds_up_itself_alone(start):
     seen, gate = [], asyncio.Event()
 
