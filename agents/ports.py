@@ -50,6 +50,9 @@ class Batch(Protocol):
     def done(self) -> None:
         """Acknowledge the batch: everything that follows from it is safe."""
 
+    def drop(self) -> None:
+        """Let go of the batch undone: whoever has the partition next takes it anew."""
+
 
 class Outgoing(NamedTuple):
     """A record to publish. `topic` is its name in the catalogue, without the prefix.

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import faust
 
+from streams.app_type import App
 from streams.batches import batch_topic, batches
 from streams.partition_runs import PartitionRuns
 from streams.redis_url import scheme_of
@@ -14,14 +15,14 @@ from streams.settings import Settings
 HEARTBEATS_PER_SESSION: Final = 3.0  # three lost heartbeats in a row lose the session, as Kafka's own clients have it
 
 
-def make_app(settings: Settings) -> faust.App:
+def make_app(settings: Settings) -> App:
     """Make a Faust app that owns nothing but its consumer group.
 
     Topics are made from the catalogue, never by Faust; the web server is ours, since Faust's shows table contents;
     state is shared in Redis, so there are no standbys; and Faust has nothing to restore or to check, since
     `streams.state.changelog` does.
     """
-    return faust.App(
+    return App(
         settings.group,
         broker=";".join(f"bounceline://{server}" for server in settings.kafka.split(",")),
         store=f"{scheme_of(settings.redis)}://",  # hosts and passwords are in the table's options

@@ -52,6 +52,10 @@ class FaustBatch:
         self.records.done = True
         self._event.ack()
 
+    def drop(self) -> None:
+        """Let go of the chunk undone. A rebalance waits for what is unacknowledged, for as long as anybody holds it."""
+        self._event.app.consumer._unacked_messages.discard(self._event.message)
+
 
 async def batches(stream: Any, *, beside: bool = False) -> AsyncIterator[FaustBatch]:
     """Give the chunks of a Faust stream one after the other; nothing is acknowledged but by `done`."""

@@ -33,6 +33,9 @@ class MemoryBatch:
     def done(self) -> None:
         """Let it go by."""
 
+    def drop(self) -> None:
+        """Let it go by."""
+
 
 async def each(batches: Iterable[MemoryBatch]) -> AsyncIterator[MemoryBatch]:
     """Give batches to an agent, one after the other."""

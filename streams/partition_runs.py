@@ -41,6 +41,9 @@ class Nothing:
     def done(self) -> None:
         """Let it go by."""
 
+    def drop(self) -> None:
+        """Let it go by."""
+
 
 class PartitionRuns:
     """Runs an agent once for every partition that batches come of, be it of one topic or of several."""
@@ -67,9 +70,12 @@ class PartitionRuns:
         self._crashed = False
 
     def begin(self, partition: int) -> None:
-        """Begin the run of a partition before its first batch: time goes on where nothing comes at all."""
+        """Begin the run of a partition that is assigned: time goes on where nothing comes at all.
+
+        Of a topic beside nothing is taken for a while: another may have had the partition in between, and died.
+        """
         if not self._crashed:
-            self._run_of(partition)
+            self._run_of(partition).begin()
 
     def _run_of(self, partition: int) -> "_Run":
         run = self._runs.get(partition)
@@ -123,6 +129,10 @@ class _Run:
     def ended(self) -> bool:
         return self.task.done()
 
+    def begin(self) -> None:
+        """Take note that the partition may have been another's until now."""
+        self._began, self._decided = time.time_ns() // 1_000_000, 0
+
     async def _work(self) -> None:
         try:
             while not await self._is_over():
@@ -132,20 +142,31 @@ class _Run:
 
     async def _is_over(self) -> bool:
         """Let the agent work; say whether the partition is no longer ours."""
-        self._began, self._decided = time.time_ns() // 1_000_000, 0
+        self.begin()
         async with aclosing(self._batches()) as batches:
             try:
                 await self._agent(batches)
             except Fenced as error:
-                # Whoever was away for longer than a session learns meanwhile that the partition has gone.
-                await asyncio.sleep(FENCED_SECONDS)
                 ours = self._fenced(self._partition)
+                if ours:
+                    # Whoever was away for longer than a session learns meanwhile that the partition has gone.
+                    await asyncio.sleep(FENCED_SECONDS)
+                    ours = self._fenced(self._partition)
                 _log.warning("fenced", partition=self._partition, ours=ours, error=str(error))
-                if not ours:  # Faust waits for as long as anybody holds these
-                    self._current, self.waiting = None, asyncio.Queue()
-                    self._held.clear()
+                if not ours:
+                    self._drop()
                 return not ours
         return True
+
+    def _drop(self) -> None:
+        """Drop all batches."""
+        while not self.waiting.empty():
+            self._held.append(self.waiting.get_nowait())
+        for batch in (self._current, *self._held):
+            if batch is not None:
+                batch.drop()
+        self._current = None
+        self._held.clear()
 
     async def _batches(self) -> AsyncGenerator[Batch, None]:
         """Give the batch that was not finished, if there is one, and then what comes."""

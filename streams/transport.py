@@ -17,6 +17,7 @@ from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from streams.app_type import App
 from streams.batches import BatchSchema, Chunk
 
 MAX_RECORDS: Final = 1_000
@@ -283,6 +284,8 @@ class Consumer(driver.Consumer):
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit what is done before Faust forgets it, then let go of the partitions."""
+        # Faust tells of it only after all batches in work are done: until then nobody would stop restoring.
+        await cast("App", self.app).before_revoked()
         await self.commit()
         await super().on_partitions_revoked(revoked)
         for tp in revoked:

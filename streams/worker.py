@@ -97,6 +97,7 @@ class Worker:
         self._suppress = PartitionRuns(suppress, self._on_crash, self._is_ours_all_the_same)
         bind(self.app, self._events, "suppress", self._suppress)
         bind(self.app, settings.topic(ORDERS), "suppress-orders", self._suppress, beside=True)
+        self.app.before_revoked = self._contacts.revoked
         cast("Any", self.app.on_partitions_assigned).connect(self._on_assigned)
         cast("Any", self.app.on_partitions_revoked).connect(self._on_revoked)
 

@@ -148,6 +148,19 @@ async def test_going_back_gives_everything_again_that_was_not_acknowledged(
         assert [number for batch in seen for number in _numbers(batch)] == list(range(first, RECORDS))
 
 
+async def test_a_rebalance_waits_for_no_batch_that_has_been_dropped(stack: Endpoints, prefix: str) -> None:
+    settings = _settings(stack, prefix)
+    topic = await _filled_topic(settings)
+    seen: list[FaustBatch] = []
+    async with _running(settings, topic, seen, [], raises=0) as app:
+        await _until(lambda: sum(len(batch.records) for batch in seen) == RECORDS)
+        for batch in seen:
+            batch.drop()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await app.consumer.wait_empty()
+    assert await _committed(settings, topic) is None
+
+
 async def test_a_wrong_clock_makes_no_partition_pass_for_read_further_than_it_is(stack: Endpoints, prefix: str) -> None:
     """Story: of an hour's backlog, one record in ten is stamped years ahead; half of it has been read."""
     settings = _settings(stack, prefix)

@@ -166,6 +166,28 @@ async def test_a_fenced_batch_is_decided_again_where_the_partition_is_still_ours
     await until(lambda: seen == [5, 5, 6])
 
 
+async def test_what_is_dropped_is_let_go_of_whoever_still_holds_it(start):
+    dropped = []
+
+    class Watched(MemoryBatch):
+        def drop(self) -> None:
+            dropped.append((self.start, self.beside))
+
+    def watched(offset: int, *, beside: bool = False) -> Watched:
+        return Watched([MemoryRecord("topic", 0, offset, None, None, None)], beside=beside)
+
+    async def agent(batches):
+        async for one in batches:
+            if one.start == 5:
+                await until(queue.empty)
+                raise Fenced("another owner")
+
+    queue = start(agent)
+    for one in (watched(5), watched(6), watched(7, beside=True)):
+        queue.put_nowait(one)
+    await until(lambda: sorted(dropped) == [(5, False), (6, False), (7, True)])
+
+
 async def test_a_fenced_batch_is_dropped_where_the_partition_has_gone_and_a_later_one_is_taken(start):
     seen = []
 
