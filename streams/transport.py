@@ -19,14 +19,11 @@ from faust.types import TP, ConsumerMessage
 
 from streams.app_type import App
 from streams.batches import BatchSchema, Chunk
+from streams.consumer_thread import ConsumerThread
 
 MAX_RECORDS: Final = 1_000
 """Records per batch. A batch is read again after a crash, so it bounds what is done twice; beyond 1,000 the cost per
 record hardly falls any more."""
-
-
-FETCH_WAIT_MS: Final = 100
-"""How long the broker may hold a fetch back when it has nothing."""
 
 
 STAMPS: Final = 100
@@ -34,6 +31,9 @@ STAMPS: Final = 100
 
 BATCHES_AHEAD: Final = 3
 """Batches of a partition that may be under way before no more of it is fetched."""
+
+BACK_SECONDS: Final = 0.2
+"""How long to wait where going back to the committed offsets has failed."""
 
 FULL_SECONDS: Final = 0.02
 """How long a fetch may wait for partitions that have nothing while others have enough and will soon want more."""
@@ -66,25 +66,6 @@ class View(NamedTuple):
     polled_at: int
 
 
-class _ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, asking the broker more often when there is nothing."""
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        # Faust has 1,500 fixed. Kafka answers a waiting fetch as soon as a record comes; Tansu looks again only after
-        # half of it, on both hops: 1.5 s from report to suppression, against 0.1 s.
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
-        return consumer
-
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Go back to the committed offsets; to the beginning of partitions of which nothing has been committed yet."""
-        committed = await super().seek_to_committed()
-        # The client stays where it is there: behind what has been fetched and not been delivered.
-        if never := [tp for tp, offset in committed.items() if not offset or offset < 0]:
-            await self.call_thread(self._ensure_consumer().seek_to_beginning, *never)
-        return committed
-
-
 class Consumer(driver.Consumer):
     """Faust's aiokafka consumer, delivering batch topics by the chunk."""
 
@@ -105,13 +86,16 @@ class Consumer(driver.Consumer):
         conductor: Any = self.app.topics
         return any(isinstance(channel.schema, BatchSchema) for channel in conductor._topic_name_index.get(topic, ()))
 
-    def _new_consumer_thread(self) -> _ConsumerThread:
-        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """Take Faust's place between fetcher and agents, for as long as neither is stopped."""
         try:
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):
+                if self._skipped and self.flow_active and not await self._has_gone_back():
+                    await self.sleep(BACK_SECONDS)
+                    continue
                 self._look_for_ends()
                 # Before the fetch: what it brings belongs to the assignment that it was begun in.
                 generation = self.app.consumer_generation_id
@@ -124,7 +108,6 @@ class Consumer(driver.Consumer):
                     # A rebalance came between. Whether these were read before or after it went back to the committed
                     # offsets can't be told, so go back once more: read twice is harmless, skipped is not.
                     self._skipped = True
-                    await self._go_back()
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
@@ -145,12 +128,14 @@ class Consumer(driver.Consumer):
         """Count the chunks of a partition that are delivered and not acknowledged."""
         return sum(not chunk.done for chunk, _ in self._outstanding.get(tp, ()))
 
-    async def _go_back(self) -> None:
+    async def _has_gone_back(self) -> bool:
+        """Go back to the committed offsets; until that is done nothing more is read."""
         try:
             await self.perform_seek()
         except KafkaError as error:
-            # Amid the next rebalance, which goes back itself.
-            self.log.warning("Could not go back to committed offsets: %r", error)
+            self.log.warning("Could not go back to committed offsets yet: %r", error)
+            return False
+        return True
 
     async def _deliver(self, records: Any, active: set[TP] | None, generation: int) -> None:
         """Deliver what one fetch brought, until a rebalance takes it away; what is left will be read again."""

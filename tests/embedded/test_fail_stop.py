@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 
@@ -53,6 +54,23 @@ async def test_a_state_nobody_can_read_stops_the_worker_and_its_event_is_decided
         async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix):
             await topics.decided()
         assert list(standing(await topics.suppressions())) == [("acme", JANE)]
+
+
+async def test_a_worker_told_to_stop_ends_in_order_and_the_next_one_goes_on_where_it_was(
+    stack: Endpoints, prefix: str
+) -> None:
+    """Story: SIGTERM comes amid 3,000 complaints."""
+    names = [f"c{number}@example.com" for number in range(3_000)]
+    async with topics_of(stack, prefix) as topics:
+        async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix) as workers:
+            await topics.publish([_complaint(name) for name in names], [name.encode() for name in names])
+            os.kill(workers[0].server.pid, signal.SIGTERM)
+            # Were it not done in time, it would say so by another code.
+            assert await _ended(workers[0]) == 0, workers[0].server.log()
+        async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix):
+            await topics.decided()
+        said = await topics.suppressions()
+        assert sorted(one["recipient"] for one in said) == sorted(names), "each once"
 
 
 # A worker in which something of Faust's fails that is none of our agents, as soon as it takes work.
