@@ -1,6 +1,7 @@
 """A brake, crashes, and orders that come when they like: the standing decision ends as if there had been no brake."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from itertools import count
 from random import Random
 
@@ -8,16 +9,18 @@ import orjson
 import pytest
 
 from agents.command.agent import orders_of
-from agents.ports import Batch, Changed, Outgoing
+from agents.ports import Agent, Batch, Changed, Outgoing
 from agents.suppress.agent import make_suppress_agent
 from agents.suppress.brake import HELD, Brake
 from agents.suppress.cells import UNSAID
 from agents.suppress.held import HeldQueue, passed_on
 from agents.suppress.identity import contact_keys
 from schemas.codec import encode
+from schemas.delivery import Origin
 from schemas.order import ORDERS, Held
 from schemas.policy import parse_policy
 from schemas.suppression import suppression_key
+from schemas.times import DAY, MINUTE
 from streams.memory import InOrder, MemoryBatch, MemoryPublisher, MemoryRecord, MemoryTable, NoMeter, each
 from streams.partition_runs import Nothing
 from streams.replay import classify_lines
@@ -209,6 +212,37 @@ async def test_events_commands_and_held_blocks_end_the_same_wherever_the_worker_
     reasons = orjson.loads(last)["reasons"] if last else []
     got = {r["status"]: (r["since"], tuple(r["evidence"]), r["expires_at"]) for r in reasons}
     assert got == decisions(set(events), Rule(), told)
+
+
+async def test_a_producer_whose_clock_is_ahead_does_not_let_the_brake_go():
+    partition = Partition(MemoryTable())
+    now, ahead = 100 * DAY, Origin(0, 0, 9_999 * DAY).header()
+    for number, headers in enumerate([(ahead,), ()]):
+        value = encode(delivery_event(BLOCK, recipient=f"r{number}@example.com"))
+        await partition.agent(each([MemoryBatch([MemoryRecord("delivery-events", 0, 0, now, None, value, headers)])]))
+    assert (partition.words, len(partition.waiting)) == ([], 2)
+
+
+async def test_what_is_usual_lies_with_the_state_so_that_another_worker_knows_it():
+    policy = parse_policy("[brake]\nenabled = true\nfactor = 100")
+    held: list[Outgoing] = []
+    numbers = count()
+
+    def batch(size: int, minute: int) -> MemoryBatch:
+        events = [encode(delivery_event(BLOCK, recipient=f"r{next(numbers)}@example.com")) for _ in range(size)]
+        return MemoryBatch([MemoryRecord("delivery-events", 0, 0, minute * MINUTE, None, value) for value in events])
+
+    def agent(table: MemoryTable) -> Agent:
+        out = MemoryPublisher(lambda one: held.append(one) if one.topic == HELD else None)
+        brake = partial(Brake, policy, 1, KEY, lambda _: None, lambda: str(next(numbers)))
+        return make_suppress_agent(table, out, InOrder(), KEY, policy, NoMeter(), brake)
+
+    table = MemoryTable()
+    await agent(table)(each([batch(90, minute) for minute in range(1, 6)]))
+    await agent(table)(each([batch(300, 6)]))
+    assert held == []
+    await agent(MemoryTable())(each([batch(300, 6)]))
+    assert len(held) == 200
 
 
 async def test_a_queue_that_is_read_again_after_a_crash_says_nothing_twice():
