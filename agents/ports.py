@@ -145,6 +145,7 @@ Metric = Literal[
     "late_reports",
     "dropped_events",
     "suppressions",
+    "held",
     "commands",
     "orders",
     "checks",

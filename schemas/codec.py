@@ -10,7 +10,7 @@ from schemas.command import Command
 from schemas.command_reading import Canonical, to_command
 from schemas.decision import SendRequest, to_send_request
 from schemas.delivery import DeliveryEvent
-from schemas.order import Denial, Order, Restatement
+from schemas.order import Denial, Held, Order, Restatement
 from schemas.rejected import Rejected
 from schemas.report import MAX_REPORT_BYTES, Report, to_report
 from schemas.suppression import Suppression
@@ -94,7 +94,7 @@ def time_of(order: Order) -> int | Rejected:
     match order:
         case Denial():
             return parse_time(order.since)
-        case Restatement():
+        case Restatement() | Held():
             return 0
         case _:
             return order.at

@@ -52,7 +52,22 @@ class Restatement(msgspec.Struct, frozen=True, tag_field="kind", tag="restatemen
         return (self.said.tenant, self.said.recipient) if self.said else None
 
 
-Order = Denial | Restatement | Release | Suppress | Erase | Retract
+class Held(msgspec.Struct, frozen=True, tag_field="kind", tag="held"):
+    """The brake has held back the record of a block: now the owner says what stands, unless it has said it since.
+
+    `recipient` is canonical.
+    """
+
+    tenant: str
+    recipient: str
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Tenant and recipient."""
+        return self.tenant, self.recipient
+
+
+Order = Denial | Restatement | Held | Release | Suppress | Erase | Retract
 """What stands on the topic, told apart by `kind`. Commands stand there as they were understood: times in ms."""
 
 

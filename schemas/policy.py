@@ -4,7 +4,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Collection
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 import orjson
@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from schemas.rejected import Rejected
 from schemas.report import check_tenant
-from schemas.times import parse_duration
+from schemas.times import DAY, parse_duration
 from schemas.toml_lines import line_of, with_line
 
 
@@ -93,9 +93,16 @@ class DeadLetters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Brake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[brake]`: holds back a sudden wave of blocks for one domain. Only off for now."""
+    """`[brake]`: holds back the records of a sudden wave of blocks for one recipient domain, for `hold`.
 
-    enabled: Literal[False] = False
+    A wave is more blocks within a minute than `floor` and than `factor` times what is usual there. `hold` is a day at
+    most: a short while, and erased people are to leave the logs.
+    """
+
+    enabled: bool = False
+    factor: Annotated[float, Meta(ge=1, le=1_000_000)] = 10.0
+    floor: Count = 100
+    hold: Duration = Duration(parse_duration("10m"))
 
 
 class TenantPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -186,6 +193,9 @@ def _effective(text: str, above: list[str], table: dict[str, Any]) -> TenantPoli
         if not window:
             path = [*above, part, "window"]
             raise PolicyInvalid(f"line {line_of(text, path)}: {'.'.join(path)}: a window can't be empty")
+    if policy.brake.hold > DAY:
+        path = [*above, "brake", "hold"]
+        raise PolicyInvalid(f"line {line_of(text, path)}: {'.'.join(path)}: nothing is held back for more than 1d")
     try:
         policy.dead_letters.limit()
     except ValueError as error:

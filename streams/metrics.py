@@ -16,6 +16,7 @@ _MEANING: Final[dict[Metric, tuple[str, tuple[str, ...]]]] = {
     "checks": ("Recipients asked about before a send.", ()),
     "dropped_events": ("Attempts and events of a contact dropped, oldest first, beyond the 256 that are kept.", ()),
     "suppressions": ("Records written to suppressions, blocks and releases.", ()),
+    "held": ("Records of blocks that the brake has held back.", ()),
 }
 
 

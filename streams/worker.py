@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import uuid
 from contextlib import suppress
 from typing import Any, Final, cast
 
@@ -15,11 +16,13 @@ from agents.command.agent import make_command_agent
 from agents.gate.agent import make_check_agent
 from agents.gate.desk import make_desk
 from agents.suppress.agent import make_suppress_agent
+from agents.suppress.brake import Brake, Wave, is_on
 from agents.suppress.identity import contact_keys
 from schemas.order import ORDERS
 from schemas.topics import catalogue
 from streams.app import bind, make_app
 from streams.arrivals import RedisArrivals
+from streams.held import HeldBack
 from streams.installation import Presence, check_secret
 from streams.metrics import PrometheusMeter
 from streams.partition_runs import PartitionRuns
@@ -91,8 +94,15 @@ class Worker:
         command = make_command_agent(self._publisher, contact_key, catalogue()[ORDERS].partitions, self._meter)
         bind(self.app, settings.topic("contact-commands"), "command", PartitionRuns(command, self._on_crash))
         suppress = make_suppress_agent(
-            self._contacts, self._publisher, self._arrivals, contact_key, settings.policy, self._meter
+            self._contacts,
+            self._publisher,
+            self._arrivals,
+            contact_key,
+            settings.policy,
+            self._meter,
+            (lambda: Brake(settings.policy, count, contact_key, _tell, _new_id)) if is_on(settings.policy) else None,
         )
+        self._held = HeldBack(settings, self._publisher, self._on_crash)
         bind(self.app, self._reports, "classify", PartitionRuns(classify, self._on_crash))
         self._suppress = PartitionRuns(suppress, self._on_crash, self._is_ours_all_the_same)
         bind(self.app, self._events, "suppress", self._suppress)
@@ -145,6 +155,7 @@ class Worker:
         _log.info("worker-stopped", group=self._settings.group)
 
     async def _finish(self) -> None:
+        await self._held.stop()
         await self._contacts.revoked()
         await self.app.stop()
         await self._web.stop()  # before the publisher: webhooks are taken until then
@@ -172,6 +183,7 @@ class Worker:
             return
         partitions = {tp.partition for tp in assigned if tp.topic == self._events}
         self._contacts.assigned(partitions)
+        self._held.assigned(partitions)
         for partition in partitions:
             self._suppress.begin(partition)
 
@@ -195,3 +207,11 @@ class Worker:
     def _on_crash(self, error: BaseException) -> None:
         self._failure = error
         self._stop.set()
+
+
+def _tell(wave: Wave) -> None:
+    _log.warning("brake", domain=wave.domain, blocks_per_minute=wave.blocks, usual=round(wave.usual, 1))
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex

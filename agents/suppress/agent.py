@@ -3,11 +3,12 @@
 Beside them it carries out orders (`schemas.order`): of one partition, events and orders come one after the other.
 """
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 
 from agents.dead_letters import dead_letter
 from agents.ports import Agent, Arrivals, Batch, ContactTable, Meter, Outgoing, Publisher
-from agents.suppress.book import Book
+from agents.suppress.book import Book, remembered
+from agents.suppress.brake import Brake
 from agents.suppress.cells import to_contact
 from agents.suppress.decision import Timed, TimedOrder, decide
 from agents.suppress.identity import ContactKeys
@@ -21,18 +22,24 @@ from schemas.rejected import Rejected
 
 
 def make_suppress_agent(
-    contacts: ContactTable, out: Publisher, arrivals: Arrivals, contact_key: ContactKeys, policy: Policy, meter: Meter
+    contacts: ContactTable,
+    out: Publisher,
+    arrivals: Arrivals,
+    contact_key: ContactKeys,
+    policy: Policy,
+    meter: Meter,
+    new_brake: Callable[[], Brake] | None = None,
 ) -> Agent:
-    """Build the agent that keeps every contact's standing decision.
+    """Build the agent that keeps every contact's standing decision; `new_brake` gives each partition its brake.
 
     It publishes before it remembers: state that says "already said" must never be ahead of what was said, or a crash
     between the two would lose a suppression. The other way round a crash repeats a batch, and the repeat says the same.
     """
     book = Book(contacts, out, contact_key, policy, meter)
 
-    async def decide_events(batch: Batch, watermark: Watermark) -> None:
+    async def decide_events(batch: Batch, watermark: Watermark, brake: Brake | None) -> None:
         watermark.advance(arrivals.complete(batch.partition, batch.start))
-        events, dead = _decode(batch, watermark, meter)
+        events, dead, arrived = _decode(batch, watermark, meter)
         names = book.named((e.tenant, e.recipient) for e, _ in events)
         failing = {names[e.tenant, e.recipient] for e, _ in events if e.effect == "count"}
         network = told(events, contact_key, policy)
@@ -43,15 +50,24 @@ def make_suppress_agent(
 
         under_way = [one.retract for one in partition.under_way.values()]
         decision = decide(known, events, policy, watermark.newest, partition.retracted, under_way)
+        held: list[Outgoing] = []
+        usual = partition.usual
+        if brake and decision.said:
+            came = {(event.tenant, event.recipient): at for (event, _), at in zip(events, arrived, strict=True)}
+            decision, held = brake.part(decision, known, came, usual)
+            usual = brake.usual
 
-        await out.publish([*dead, *book.records(decision)])
+        await out.publish([*dead, *book.records(decision), *held])
         changed = book.changed(decision, names, found, known) | book.unlearnt(decision, known, found)
+        if usual != partition.usual:
+            changed |= remembered(found, partition._replace(usual=usual))
         await book.write(batch, decision, names, changed | learnt(found, network, watermark.newest, policy))
         # What is still to come is up to one lateness older, and joins what began one more before it.
         await contacts.forget(batch, watermark.newest - 2 * policy.longest_lateness)
         batch.done()
         meter.count("delivery_events", len(events))
         meter.count("suppressions", len(decision.said))
+        meter.count("held", len(held))
         meter.count("late_reports", decision.late)
         meter.count("dropped_events", decision.dropped)
 
@@ -65,20 +81,21 @@ def make_suppress_agent(
         meter.count("orders", len(orders))
 
     async def suppress(batches: AsyncIterable[Batch]) -> None:
-        watermark = Watermark()
+        watermark, brake = Watermark(), new_brake() if new_brake else None
         async for batch in batches:
             if batch.beside:
                 await carry_out_orders(batch)
             else:
-                await decide_events(batch, watermark)
+                await decide_events(batch, watermark, brake)
 
     return suppress
 
 
-def _decode(batch: Batch, watermark: Watermark, meter: Meter) -> tuple[list[Timed], list[Outgoing]]:
-    """Decode a batch: the events that can matter, and a dead letter for what is no delivery event."""
+def _decode(batch: Batch, watermark: Watermark, meter: Meter) -> tuple[list[Timed], list[Outgoing], list[int]]:
+    """Decode a batch: the events that can matter, a dead letter for what is none, and when each event arrived."""
     events: list[Timed] = []
     dead: list[Outgoing] = []
+    came: list[int] = []
     for record in batch.records:
         decoded = decode_delivery_event(record.value)
         if isinstance(decoded, Rejected):
@@ -86,10 +103,12 @@ def _decode(batch: Batch, watermark: Watermark, meter: Meter) -> tuple[list[Time
             meter.count("rejected", label=decoded.reason)
             continue
         origin = origin_of(record.headers)
-        watermark.see(origin.arrived if origin else record.timestamp or 0, decoded[1])
+        arrived = origin.arrived if origin else record.timestamp or 0
+        watermark.see(arrived, decoded[1])
         if decoded[0].effect != "ignore":
             events.append(decoded)
-    return events, dead
+            came.append(min(arrived, record.timestamp or arrived))  # a producer's clock may be ahead; ours is not
+    return events, dead, came
 
 
 def _decode_orders(batch: Batch, meter: Meter) -> tuple[list[TimedOrder], list[Outgoing]]:

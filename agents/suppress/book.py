@@ -19,7 +19,7 @@ from agents.suppress.partition import to_cells as partition_cells
 from agents.suppress.restating import asked_of, restatements, with_asked
 from schemas.codec import encode, time_of
 from schemas.command import Retract
-from schemas.order import Denial, Order, Restatement
+from schemas.order import Denial, Held, Order, Restatement
 from schemas.policy import Policy
 from schemas.suppression import suppression_key
 
@@ -112,10 +112,11 @@ class Book:
         """Carry out a batch of orders, and begin to go through the contacts for the retractions among them."""
         for piece in _pieces(orders):
             found, partition = await self.read(batch, ())
-            # What a check has found may be said again later without harm: nothing takes it back.
-            if any(not isinstance(order, Denial | Restatement) for order, _ in piece):
+            # What a check has found may be said again later without harm: nothing takes it back. Nor does anything take
+            # back what the others ask to be said.
+            if any(not isinstance(order, Denial | Restatement | Held) for order, _ in piece):
                 pending = partition._replace(pending=[order for order, _ in piece])
-                await self._contacts.write(batch, _remembered(found, pending))
+                await self._contacts.write(batch, remembered(found, pending))
             await self._carry_out(batch, piece)
         await self._go_through(batch, 1)
 
@@ -134,8 +135,8 @@ class Book:
                 partition = partition.with_incident(order)
         changed = with_asked(self.changed(decision, names, found, known), orders, found)
         changed |= self.unlearnt(decision, known, found)
-        for key, remembered in _remembered(found, partition._replace(pending=())).items():
-            changed[key] = Changed({**changed.get(key, Changed({})).cells, **remembered.cells})
+        for key, own in remembered(found, partition._replace(pending=())).items():
+            changed[key] = Changed({**changed.get(key, Changed({})).cells, **own.cells})
         await self.write(batch, decision, names, changed)
         self._count(decision)
 
@@ -168,7 +169,7 @@ class Book:
         await self._out.publish(self.records(decision))
         after = partition._replace(incidents={**partition.incidents, number: Incident(incident.retract, place)})
         changed = self.changed(decision, names, found, known) | self.unlearnt(decision, known, found)
-        await self.write(batch, decision, names, changed | _remembered(found, after))
+        await self.write(batch, decision, names, changed | remembered(found, after))
         self._count(decision)
 
     def unlearnt(self, decision: Decision, known: Mapping[Name, Contact], found: Found) -> dict[str, Changed]:
@@ -185,7 +186,8 @@ def _networks(names: Iterable[str]) -> dict[str, None]:
     return {network_name(name.split("\x1f")[1]): None for name in names}
 
 
-def _remembered(found: Found, partition: Partition) -> dict[str, Changed]:
+def remembered(found: Found, partition: Partition) -> dict[str, Changed]:
+    """Give what is to be remembered of the partition itself."""
     changed = changes(found[PARTITION].cells, partition_cells(partition))
     return {PARTITION: Changed(changed)} if changed else {}
 

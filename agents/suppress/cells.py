@@ -27,8 +27,11 @@ STANDING = NO_DAY
 ORDERS = -2
 """The cell of what commands left behind. It outlives an erasure, and holds no address."""
 
+UNSAID = -3
+"""The cell that is there while the brake holds back what stands."""
+
 Cells = Mapping[int, bytes]
-"""Day of event time (days since 1970), `STANDING` or `ORDERS` -> cell as JSON."""
+"""Day of event time (days since 1970), or one of those that are no day -> cell as JSON."""
 
 
 class _Day(msgspec.Struct, array_like=True):
@@ -67,6 +70,8 @@ def to_contact(cells: Cells, delivered: Sequence[Mark] = ()) -> Contact:
     for day, cell in sorted(cells.items()):
         if day == ORDERS:
             contact.orders = _orders.decode(cell)
+        elif day == UNSAID:
+            contact.unsaid = True
         elif day == STANDING:
             stands = _standing.decode(cell)
             contact.recipient, contact.standing = stands.recipient, stands.reasons
@@ -117,6 +122,8 @@ def _beside_days(contact: Contact, *, is_known: bool) -> dict[int, bytes]:
         cells[STANDING] = _encode(_Standing(contact.recipient, contact.standing))
     if contact.orders.is_kept:
         cells[ORDERS] = _encode(contact.orders)
+    if contact.unsaid:
+        cells[UNSAID] = b"true"
     return cells
 
 

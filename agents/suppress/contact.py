@@ -71,10 +71,22 @@ class Contact:
     network: event time in ms of the network's latest hard bounce for which a check has denied a send, or None.
     orders: what commands left behind.
     standing: the reasons as last published, so that a record is written only when they differ.
+    unsaid: whether the brake holds back the record of what stands.
     dropped: how many events and attempts were dropped for there were too many; not kept.
     """
 
-    __slots__ = ("at_once", "by_hand", "consent", "dropped", "marks", "network", "orders", "recipient", "standing")
+    __slots__ = (
+        "at_once",
+        "by_hand",
+        "consent",
+        "dropped",
+        "marks",
+        "network",
+        "orders",
+        "recipient",
+        "standing",
+        "unsaid",
+    )
 
     def __init__(self) -> None:
         """Make a contact of whom nothing is known."""
@@ -86,6 +98,7 @@ class Contact:
         self.network: int | None = None
         self.orders = Orders()
         self.standing: tuple[Reason, ...] = ()
+        self.unsaid = False
         self.dropped = 0
 
     @property
@@ -272,7 +285,7 @@ class Contact:
         self._keep(lambda _, event: event[0] > at)
         self._forget_network()
         self.marks = [mark for mark in self.marks if mark[0] > at]
-        self.standing = ()
+        self.standing, self.unsaid = (), False
 
     def retract(self, incident: Retract) -> bool:
         """Take away what an incident that reaches this contact brought; say whether there was anything.

@@ -7,7 +7,7 @@ from agents.suppress.contact import Contact
 from agents.suppress.reasons import reasons, suppression
 from schemas.command import Erase, Retract
 from schemas.delivery import DeliveryEvent
-from schemas.order import Denial, Order, Restatement
+from schemas.order import Denial, Held, Order, Restatement
 from schemas.policy import Policy
 from schemas.suppression import Suppression
 
@@ -61,15 +61,16 @@ class _Saying:
         self._contacts = contacts
         self._policy = policy
 
-    def say(self, name: Name, cause: str, *, learnt: bool) -> None:
-        """Say what stands of a contact if that has changed."""
+    def say(self, name: Name, cause: str, *, learnt: bool, again: bool = False) -> None:
+        """Say what stands of a contact if that has changed, or `again`, where it has not."""
         tenant, recipient = name
         contact = self._contacts[name]
         contact.recipient = recipient
         after = reasons(contact, self._policy.of(tenant))
-        record = suppression(tenant, recipient, contact.standing, after, self._policy.hash_of(tenant), cause)
+        before = () if again and after == contact.standing else contact.standing
+        record = suppression(tenant, recipient, before, after, self._policy.hash_of(tenant), cause)
         if record is not None:
-            contact.standing = after
+            contact.standing, contact.unsaid = after, False
             self.said.append(record)
         self.note(name, learnt=learnt or record is not None)
 
@@ -151,6 +152,9 @@ def carry_out(
                 continue
             contact.standing = order.said.reasons if order.said else ()  # as if it had been said last
             saying.say(name, "report", learnt=False)
+        elif isinstance(order, Held):
+            if contact.unsaid:  # else it has been said since, or what was held back was decided anew after a crash
+                saying.say(name, "report", learnt=True, again=True)
         elif isinstance(order, Denial):
             saying.say(name, "check", learnt=contact.carry_out(order, at, policy.of(order.tenant)))
         elif contact.obey(order, policy.of(order.tenant)):

@@ -18,7 +18,13 @@ PARTITION: Final = "#\x1fpartition"
 """The table key; no tenant may be called `#`."""
 
 PENDING: Final = NO_DAY
-"""The cell of the orders that are being carried out. The others are numbered from 0 on, an incident each."""
+"""The cell of the orders that are being carried out. Those numbered from 0 on are an incident each."""
+
+USUAL: Final = -2
+"""The cell of how many blocks are usual, by recipient domain."""
+
+Usual = Mapping[str, tuple[int, float]]
+"""Recipient domain -> the minute that was counted last, and how many of this partition's blocks a minute are usual."""
 
 
 class Incident(msgspec.Struct, frozen=True, array_like=True):
@@ -37,6 +43,7 @@ class Partition(NamedTuple):
 
     pending: Sequence[Order] = ()
     incidents: Mapping[int, Incident] = {}
+    usual: Mapping[str, tuple[int, float]] = {}
 
     @property
     def retracted(self) -> list[Retract]:
@@ -57,6 +64,7 @@ class Partition(NamedTuple):
 
 _encode: Final = msgspec.json.Encoder().encode
 _orders: Final = msgspec.json.Decoder(tuple[Order, ...]).decode
+_usual: Final = lru_cache(maxsize=64)(msgspec.json.Decoder(dict[str, tuple[int, float]]).decode)
 # The same bytes with every batch.
 _incident: Final = lru_cache(maxsize=1_024)(msgspec.json.Decoder(Incident).decode)
 
@@ -70,12 +78,16 @@ def to_partition(cells: Cells) -> Partition:
     """
     if not cells:
         return Partition()
-    pending = cells.get(PENDING)
-    incidents = {number: _incident(cell) for number, cell in sorted(cells.items()) if number != PENDING}
-    return Partition(_orders(pending) if pending else (), incidents)
+    pending, usual = cells.get(PENDING), cells.get(USUAL)
+    incidents = {number: _incident(cell) for number, cell in sorted(cells.items()) if number >= 0}
+    return Partition(_orders(pending) if pending else (), incidents, _usual(usual) if usual else {})
 
 
 def to_cells(partition: Partition) -> dict[int, bytes]:
     """Lay out what a partition remembers."""
     cells = {number: _encode(incident) for number, incident in partition.incidents.items()}
-    return {PENDING: _encode(partition.pending), **cells} if partition.pending else cells
+    if partition.pending:
+        cells[PENDING] = _encode(partition.pending)
+    if partition.usual:
+        cells[USUAL] = _encode(partition.usual)
+    return cells

@@ -24,6 +24,7 @@ def test_the_empty_file_gives_the_numbers_of_the_specification():
     assert (policy.preblock.min_tenants, policy.preblock.share) == (1, True)
     assert policy.dead_letters.budget == "off"
     assert policy.brake.enabled is False
+    assert (policy.brake.factor, policy.brake.floor, policy.brake.hold) == (10, 100, 10 * MINUTE)
 
 
 def test_a_campaign_warns_and_alerts_at_the_shares_of_the_specification():
@@ -151,6 +152,19 @@ def test_a_window_is_longer_than_nothing_and_lateness_need_not_be():
     said = refusal("[tenants.acme.preblock]\nwindow = '0s'")
     assert said == "line 2: tenants.acme.preblock.window: a window can't be empty"
     assert parse_policy("soft_bounce.allowed_lateness = '0s'").of("acme").soft_bounce.allowed_lateness == 0
+
+
+def test_nothing_is_held_back_for_more_than_a_day():
+    assert parse_policy("[brake]\nhold = '1d'").of("acme").brake.hold == DAY
+    said = refusal("[tenants.acme.brake]\nenabled = true\nhold = '25h'")
+    assert said == "line 3: tenants.acme.brake.hold: nothing is held back for more than 1d"
+
+
+def test_a_tenant_may_have_a_brake_of_its_own():
+    policy = parse_policy("[brake]\nenabled = true\nhold = '5m'\n[tenants.acme.brake]\nfloor = 7\nfactor = 2")
+    brake = policy.of("acme").brake
+    assert (brake.enabled, brake.floor, brake.factor, brake.hold) == (True, 7, 2, 5 * MINUTE)
+    assert policy.of("globex").brake.floor == 100
 
 
 def test_what_is_not_toml_is_refused_with_its_place():
