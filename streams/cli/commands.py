@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Named = Annotated[list[str] | None, Parameter(negative=())]
 Moment = Annotated[Time, Parameter(converter=_time)]
 
-SHOWN = 20
+SHOWN = 5
 """Contacts that a dry run lists on the terminal; with --json it is all of them."""
 
 

@@ -117,11 +117,18 @@ def dev(
     asyncio.run(run_dev(workers, kafka_port, redis_port, http_port, ready_file))
 
 
-def demo() -> None:
-    """Show a realistic day of events on an embedded broker and Redis, and what was blocked and why."""
+def demo(*, outage: bool = False) -> None:
+    """Show a realistic day of events on an embedded broker and Redis, and what was blocked and why.
+
+    Parameters
+    ----------
+    outage
+        Show a night's outage at a mailbox provider instead: 8,000 contacts blocked, and one command that undoes it.
+
+    """
     from streams.demo.show import run_demo
 
-    asyncio.run(run_demo())
+    asyncio.run(run_demo(outage=outage))
 
 
 @contextmanager

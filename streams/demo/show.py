@@ -17,6 +17,7 @@ from rich.console import Console
 from streams.demo import screen
 from streams.demo.day import SEED, Arrival, Day, make_day
 from streams.demo.mailings import clock
+from streams.demo.outage import run_outage
 from streams.demo.telling import ends_as_told, known_of
 from streams.demo.watch import MAX_FETCH_BYTES, Seen, Watch, watching
 from streams.dev import Dev, running
@@ -27,7 +28,7 @@ PAUSE: Final = clock("16:30")
 both might be folded into one decision, and there would be nothing to see."""
 
 
-async def run_demo(seed: int = SEED) -> None:
+async def run_demo(seed: int = SEED, *, outage: bool = False) -> None:
     """Run the demo and print it; Ctrl-C ends it cleanly, with exit code 130.
 
     Raises:
@@ -48,7 +49,7 @@ async def run_demo(seed: int = SEED) -> None:
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, stop, sign)
     try:
-        await _demo(make_day(seed))
+        await (run_outage() if outage else _demo(make_day(seed)))
     except asyncio.CancelledError:
         if not stopped_by:
             raise

@@ -115,3 +115,16 @@ def test_a_worker_that_dies_is_told_in_one_sentence_with_its_log(demo, run: str)
     assert err.splitlines()[-1] == "bounceline: Worker 1 ended with code -9."
     assert "worker-started" in err
     assert started_by(run) == []
+
+
+def test_a_nights_outage_is_undone_by_one_command_and_nobody_else_is_freed(run: str) -> None:
+    command = [sys.executable, "-m", "streams", "demo", "--outage"]
+    done = subprocess.run(
+        command, env={**os.environ, MARK: run}, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "8,840 contacts are blocked by the morning." in done.stdout
+    assert re.search(r"released +User unknown +8,000", done.stdout)
+    assert re.search(r"still blocked +User unknown +300", done.stdout)
+    assert "8,000 contacts are back: those of the outage, and nobody else." in done.stdout
+    assert started_by(run) == []
