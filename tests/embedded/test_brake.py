@@ -66,15 +66,6 @@ async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.5)
 
 
-async def nothing_waits(topics: Topics) -> bool:
-    """Say whether all that was held has been passed on, and carried out, and deleted."""
-    for topic in ("bounceline-held-suppressions", "bounceline-contact-orders"):
-        last = {record.key: record.value for record in await topics.read(topic)}
-        if any(value is not None for value in last.values()):
-            return False
-    return True
-
-
 async def test_a_wave_at_one_domain_is_held_and_told_and_said_in_the_end(
     stack: Endpoints, prefix: str, tmp_path: Path
 ) -> None:
@@ -97,7 +88,7 @@ async def test_a_wave_at_one_domain_is_held_and_told_and_said_in_the_end(
             return set(await blocked(topics)) == {*WAVE, *OTHERS}
 
         await eventually(all_said)
-        await eventually(lambda: nothing_waits(topics))
+        await topics.held_no_longer()
         for record in await topics.suppressions():
             assert record["reasons"]
         assert len({one["recipient"] for one in await topics.suppressions()}) == len(WAVE) + len(OTHERS)
@@ -125,7 +116,7 @@ async def test_what_is_held_survives_a_killed_worker_a_lost_redis_and_the_end_of
         run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix, BOUNCELINE_POLICY=own),
         topics_of(stack, prefix) as topics,
     ):
-        await eventually(lambda: nothing_waits(topics))
+        await topics.held_no_longer()
         assert set(await blocked(topics)) == {*WAVE, *OTHERS}
         by_key = [(one["recipient"], tuple(r["status"] for r in one["reasons"])) for one in await topics.suppressions()]
         assert len(set(by_key)) == len(by_key), "nothing is said twice"
@@ -147,7 +138,7 @@ async def test_a_wave_that_is_retracted_while_held_blocks_nobody(stack: Endpoint
         async def retracted() -> bool:
             return set(await blocked(topics)) == {WAVE[-1], *OTHERS}
 
-        await eventually(lambda: nothing_waits(topics))
+        await topics.held_no_longer()
         await eventually(retracted)
         await topics.decided()
         assert (await blocked(topics))[WAVE[-1]] == {"Spam"}
@@ -171,7 +162,8 @@ async def test_workers_stop_and_hand_over_at_once_while_much_is_held(
         await topics.publish([report("new@example.com")], [b"new@example.com"])
         await topics.decided()
         assert "new@example.com" in await blocked(topics)
-        assert not await nothing_waits(topics)
+        held = {record.key: record.value for record in await topics.read("bounceline-held-suppressions")}
+        assert len([value for value in held.values() if value]) > 200
 
 
 async def test_histories_of_which_everything_is_held_end_in_the_expected_decisions(
@@ -193,7 +185,7 @@ async def test_histories_of_which_everything_is_held_end_in_the_expected_decisio
             history = [renamed(name, line) for line in lines(name)]
             await topics.publish([value for _, value in history], [key for key, _ in history])
         await topics.decided()
-        await eventually(lambda: nothing_waits(topics))
+        await topics.held_no_longer()
         want = {
             (f"{name}-{tenant}", recipient): reasons
             for name in NAMES

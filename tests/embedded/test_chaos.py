@@ -6,6 +6,7 @@ import re
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import orjson
 import pytest
@@ -41,7 +42,8 @@ class Installation:
     """Workers, and the broker and Redis below them, with the ways to hurt them."""
 
     def __init__(self, stack: Endpoints, prefix: str, redis: Redis) -> None:
-        """Start with no worker."""
+        """Start with no worker; `environ` is what those to come find beside the names of topics."""
+        self.environ: dict[str, str] = {}
         self._stack = stack
         self._prefix = prefix
         self._redis = redis
@@ -50,7 +52,8 @@ class Installation:
 
     async def start_worker(self) -> None:
         running = AsyncExitStack()
-        workers = await running.enter_async_context(run_workers(self._stack, 1, BOUNCELINE_TOPIC_PREFIX=self._prefix))
+        environ = {"BOUNCELINE_TOPIC_PREFIX": self._prefix, **self.environ}
+        workers = await running.enter_async_context(run_workers(self._stack, 1, **environ))
         self._workers.append((workers[0], running))
 
     async def stop_worker(self) -> None:
@@ -98,10 +101,16 @@ class Installation:
 
 
 @pytest.fixture
-async def installation(stack: Endpoints, prefix: str) -> AsyncIterator[Installation]:
-    """Give an installation with two workers."""
+async def installation(
+    stack: Endpoints, prefix: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Installation]:
+    """Give an installation with two workers; the parameter, if there is one, is their policy."""
     async with Redis.from_url(stack.redis) as redis:
         found = Installation(stack, prefix, redis)
+        if policy := getattr(request, "param", None):
+            file = tmp_path / "policy.toml"
+            file.write_text(policy)
+            found.environ["BOUNCELINE_POLICY"] = str(file)
         await asyncio.gather(found.start_worker(), found.start_worker())
         yield found
         await found.close()
@@ -157,6 +166,25 @@ async def test_the_standing_decisions_end_as_if_nothing_had_happened(
                 assert not publishing.done(), "a fault must land on work in flight"
                 await fault(installation)
         await topics.decided()
+        assert expected(HISTORY) == standing(await topics.suppressions())
+        assert_repeats_are_equal([record.value for record in await topics.read("suppressions")])
+
+
+HOLD_EVERYTHING = '[brake]\nenabled = true\nfloor = 1\nfactor = 1\nhold = "3s"'
+
+
+@pytest.mark.parametrize("installation", [HOLD_EVERYTHING], indirect=True, ids=["a brake"])
+async def test_a_brake_that_holds_everything_changes_nothing_of_that(
+    installation: Installation, stack: Endpoints, prefix: str
+) -> None:
+    async with topics_of(stack, prefix) as topics:
+        async with _publishing(topics) as publishing:
+            for fault in STORIES["all of it"]:
+                await asyncio.sleep(1.0)
+                assert not publishing.done(), "a fault must land on work in flight"
+                await fault(installation)
+        await topics.decided()
+        await topics.held_no_longer()
         assert expected(HISTORY) == standing(await topics.suppressions())
         assert_repeats_are_equal([record.value for record in await topics.read("suppressions")])
 

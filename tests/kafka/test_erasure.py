@@ -1,7 +1,8 @@
 """Nothing names a forgotten person once retention and compaction have run: no segment, no Redis, no worker's log."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from redis.asyncio import Redis
 
+from agents.suppress.identity import contact_keys
 from schemas.topics import catalogue
 from streams.dev import run_workers
 from streams.dev_stack import Endpoints
+from streams.publisher import partition_of
+from streams.settings import DEV_SECRET
 from tests.support.apache import ApacheKafka, DebianRedis
-from tests.support.topics_io import Topics, topics_of
+from tests.support.topics_io import PARTITIONS, Topics, topics_of
 
 WHO = "forget-me-please@example.com"
 AT = "2026-11-20T10:{:02}:00Z"
@@ -67,9 +71,17 @@ async def everything(url: str) -> AsyncIterator[bytes]:
                         yield member
 
 
-async def _report(topics: Topics, recipient: str, status: str, minute: int, message: str) -> None:
+def neighbours() -> Iterator[str]:
+    """Give addresses whose contacts are in the same partition."""
+    key = contact_keys(DEV_SECRET)
+    names = (f"n{number}@example.com" for number in count())
+    here = partition_of(key(WHO).encode(), PARTITIONS)
+    return (name for name in names if partition_of(key(name).encode(), PARTITIONS) == here)
+
+
+async def _report(topics: Topics, recipient: str, status: str, minute: int, message: str, tenant: str = "acme") -> None:
     payload = {"recipient": recipient, "occurred_at": AT.format(minute), "status": status, "message_id": message}
-    value = orjson.dumps({"provider": "normalized", "tenant": "acme", "payload": payload})
+    value = orjson.dumps({"provider": "normalized", "tenant": tenant, "payload": payload})
     await topics.publish([value], [recipient.encode()])
 
 
@@ -78,11 +90,13 @@ async def _command(topics: Topics, name: str, id_: str, minute: int, **more: Any
     await topics.publish([orjson.dumps(told)], [id_.encode()], topic="contact-commands")
 
 
-async def test_a_forgotten_person_is_in_no_log_segment_no_redis_and_no_log_and_still_not_mailed() -> None:
+async def test_a_forgotten_person_is_in_no_log_segment_no_redis_and_no_log_and_still_not_mailed(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[tenants.braked.brake]\nenabled = true\nfloor = 1\nfactor = 1\nhold = "20s"')
     async with ApacheKafka() as kafka, DebianRedis() as redis:
         stack = Endpoints(kafka.address, redis.url)
         async with (
-            run_workers(stack, 1, BOUNCELINE_LOG_LEVEL="debug") as [worker],
+            run_workers(stack, 1, BOUNCELINE_LOG_LEVEL="debug", BOUNCELINE_POLICY=str(policy)) as [worker],
             topics_of(stack, "") as topics,
             aiohttp.ClientSession() as session,
         ):
@@ -96,23 +110,28 @@ async def test_a_forgotten_person_is_in_no_log_segment_no_redis_and_no_log_and_s
             for number in range(6):
                 await _report(topics, WHO, "Quota exceeded", number, f"m{number}")
             await _report(topics, WHO, "User", 7, "m7")
+            await _report(topics, WHO, "User unknown", 7, "m8", "braked")
             await topics.decided()
             assert (await denied())["status"] == "User"
             log = kafka.data / "log"
-            assert {one.rpartition("-")[0] for one in holding(log)} >= {"suppressions", "bounceline-contacts-changelog"}
+            there = {"suppressions", "bounceline-contacts-changelog", "bounceline-held-suppressions"}
+            assert {one.rpartition("-")[0] for one in holding(log)} >= there
 
             await _command(topics, "erase", "forget", 30, tenant="acme", recipient=WHO)
+            await _command(topics, "erase", "forget", 30, tenant="braked", recipient=WHO)
             async with asyncio.timeout(60):
                 while (await topics.read_last(f"acme\x1f{WHO}".encode())) is not None:
                     await asyncio.sleep(0.2)
             await hurry(kafka.address)
             async with asyncio.timeout(GONE_SECONDS):
-                number = 0
+                number, others = 0, neighbours()
                 while left := holding(log):
-                    # Segments roll when something comes: complaints of others, and incidents that reach nobody.
+                    # Segments roll when something comes: complaints of others, blocks that are held, and incidents that
+                    # reach nobody.
                     number += 1
                     incident = {"statuses": ["Spam"], "tenant": "nobody", "from": AT.format(0), "to": AT.format(1)}
                     await _command(topics, "retract", f"roll-{number}", 30, **incident)
+                    await _report(topics, next(others), "User unknown", 7, "m", "braked")
                     await topics.decided()
                     await asyncio.sleep(1.5)
             assert left == set()

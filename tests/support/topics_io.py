@@ -82,6 +82,16 @@ class Topics:
                     for records in (await reader.getmany(timeout_ms=200)).values():
                         waiting -= {orjson.loads(record.value)["recipient"] for record in records if record.value}
 
+    async def held_no_longer(self) -> None:
+        """Return once all that a brake holds back has been passed on, and carried out, and deleted."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await self._left("bounceline-held-suppressions") or await self._left("bounceline-contact-orders"):
+                await asyncio.sleep(0.5)
+
+    async def _left(self, topic: str) -> int:
+        last = {record.key: record.value for record in await self.read(topic)}
+        return sum(value is not None for value in last.values())
+
     async def suppressions(self) -> list[dict[str, Any]]:
         """Read all suppression records but nulls and those of `decided`, each key's in order."""
         records = await self.read("suppressions")
