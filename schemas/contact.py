@@ -1,6 +1,6 @@
 """What is known of a contact, and every event that led there: the answer of `GET /v1/contacts` (SPEC 8)."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -60,6 +60,12 @@ class ContactOrder(
     record: RecordAt | None = None
 
 
+class StandingReason(Reason, frozen=True, kw_only=True, omit_defaults=True):
+    """A reason of the last suppression; `expired` where its `expires_at` has passed, so that it no longer blocks."""
+
+    expired: bool = False
+
+
 class RunAttempt(msgspec.Struct, frozen=True):
     """A failed attempt of the run so far."""
 
@@ -79,14 +85,14 @@ class Run(msgspec.Struct, frozen=True):
 class ContactState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a contact. `blocked` is as of now.
 
-    `reasons` are those of the last suppression, with `"expired": true` where one has expired meanwhile. `events` and
-    `commands` are in order of time. `denied` is what still denies a send after the person has been forgotten.
+    `reasons` are those of the last suppression. `events` and `commands` are in order of time. `denied` is what still
+    denies a send after the person has been forgotten.
     """
 
     tenant: str
     recipient: str
     blocked: bool
-    reasons: tuple[dict[str, Any], ...]
+    reasons: tuple[StandingReason, ...]
     run: Run
     policy: str
     events: tuple[ContactEvent, ...]

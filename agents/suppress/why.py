@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from msgspec import to_builtins
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from agents.suppress.at_once import CONSENT, NETWORK, AtOnce, Told
 from agents.suppress.attempts import DELIVERED, KINDS, Attempt, Mark, attempts, unreleased
@@ -13,7 +12,7 @@ from agents.suppress.coordinates import COMMANDS, TOPICS
 from agents.suppress.orders import BY_HAND, NETWORK_RULE, SOFT_BOUNCE_RULE, TYPO_RULE
 from agents.suppress.reasons import denying
 from schemas.command import Retract
-from schemas.contact import ContactEvent, ContactOrder, ContactState, RecordAt, Run, RunAttempt
+from schemas.contact import ContactEvent, ContactOrder, ContactState, RecordAt, Run, RunAttempt, StandingReason
 from schemas.policy import Policy
 from schemas.suppression import Reason
 from schemas.times import format_time, parse_time
@@ -67,8 +66,7 @@ class Teller:
             recipient=recipient,
             blocked=len(expired) < len(stands),
             reasons=tuple(
-                to_builtins(reason) | ({"expired": True} if reason.status in expired else {})
-                for reason in contact.standing
+                StandingReason(**asdict(reason), expired=reason.status in expired) for reason in contact.standing
             ),
             run=Run(
                 len(run), rule.limit, tuple(RunAttempt(a.attempt_id, _status(a.kind), format_time(a.at)) for a in run)
