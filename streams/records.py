@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from streams.errors import Failed
@@ -60,5 +61,7 @@ async def _fetch(consumer: AIOKafkaConsumer, topic: str, partition: int, offset:
                 end = consumer.highwater(place)
                 if end is not None and offset >= end:
                     return None
+    except OffsetOutOfRangeError:  # removed since we looked, or not there yet: the topic is another one
+        return None
     except TimeoutError:
         raise Failed(f"the broker has given nothing of {topic} for {STUCK_SECONDS:g} s") from None
