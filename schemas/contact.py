@@ -86,7 +86,7 @@ class ContactState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """What is known of a contact. `blocked` is as of now.
 
     `reasons` are those of the last suppression. `events` and `commands` are in order of time. `denied` is what still
-    denies a send after the person has been forgotten.
+    denies a send after the person has been forgotten. `held` says that the brake holds back the record of what stands.
     """
 
     tenant: str
@@ -98,3 +98,4 @@ class ContactState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     events: tuple[ContactEvent, ...]
     commands: tuple[ContactOrder, ...]
     denied: tuple[Reason, ...] = ()
+    held: bool = False

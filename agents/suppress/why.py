@@ -75,6 +75,7 @@ class Teller:
             events=tuple(self._events(contact, counting, _evidence(joined, run, stands), stands, expired)),
             commands=tuple(self._commands(contact, incidents)),
             denied=tuple(reason for reason in denying(contact) if reason not in contact.standing),
+            held=contact.unsaid,
         )
 
     def _events(

@@ -100,6 +100,8 @@ def _value(record: "ConsumerRecord") -> Any:
 
 def _lines(state: Shown) -> Iterator[str]:
     yield f"{state['recipient']} of {state['tenant']} is {'blocked' if state['blocked'] else 'not blocked'}."
+    if state.get("held"):
+        yield "    The brake holds back the record of it."
     for reason in state["reasons"]:
         until = (
             f", {'expired' if reason.get('expired') else 'until'} {reason['expires_at']}"

@@ -141,6 +141,13 @@ def test_of_a_forgotten_person_only_what_still_denies_is_told():
     assert [one["status"] for one in state["denied"]] == ["User unknown"]
 
 
+def test_a_block_whose_record_the_brake_holds_back_is_told_as_held():
+    contact = Contact()
+    contact.unsaid = True
+    assert Teller(POLICY, {}).state(*NAME, contact, START).held
+    assert "held" not in told(soft(0))
+
+
 def test_a_consent_is_an_event_that_lifts():
     state = told([Event(START, "left", "User"), Event(START + 1, "back", "resubscribed")])
     assert [(one["outcome"], one["effect"], one["rule"]) for one in state["events"]] == [
