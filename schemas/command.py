@@ -45,12 +45,16 @@ class ContactCommand(
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What every command says. `at` is in ms since 1970; the same `id` twice is one command."""
+    """What every command says. `at` is in ms since 1970; the same `id` twice is one command.
+
+    `record` is where it stands on `contact-commands`, partition and offset; None where it was on no topic.
+    """
 
     id: str
     at: int
     actor: str | None = None
     note: str | None = None
+    record: tuple[int, int] | None = None
 
 
 class Release(Said, frozen=True, kw_only=True, tag_field="kind", tag="release"):

@@ -20,13 +20,14 @@ class Denial(msgspec.Struct, frozen=True, tag_field="kind", tag="denial"):
     """A check has denied a send for a typo or for the network: the contact is blocked for that (SPEC 8).
 
     `recipient` is canonical. `since`, RFC 3339, is the time of the check for Typofix, and for Preblock that of the
-    network's latest hard bounce.
+    network's latest hard bounce. `record` is where the order stands, partition and offset: the owner adds it.
     """
 
     tenant: str
     recipient: str
     status: Literal["Typofix", "Preblock"]
     since: str
+    record: tuple[int, int] | None = None
 
     @property
     def name(self) -> tuple[str, str]:

@@ -1,5 +1,7 @@
 """The contracts that others program against: `schemas/json/*.schema.json` and `schemas/asyncapi.yaml`, from our types.
 
+Of `streams/web/openapi.json` what tells of a contact is made too; the rest is written by hand.
+
     make contracts
 
 A new kind of record is a line in `MESSAGES`; what stands in the files follows from its type, from the topic catalogue
@@ -17,7 +19,9 @@ import orjson
 from msgspec import UnsetType
 
 import schemas
+import streams.web
 from schemas.command import ContactCommand
+from schemas.contact import ContactState
 from schemas.dead_letter import DeadLetterHeaders
 from schemas.decision import SendDecision, SendError, SendRequest
 from schemas.delivery import REPORT_HEADER, DeliveryEvent
@@ -27,6 +31,7 @@ from schemas.topics import Topic, catalogue
 from streams.yaml_text import to_yaml
 
 HERE: Final = Path(schemas.__file__).parent
+OPENAPI: Final = Path(streams.web.__file__).parent / "openapi.json"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 _ORIGIN: Final = {
@@ -177,6 +182,18 @@ def contracts() -> dict[str, str]:
     return texts | {"asyncapi.yaml": "# Written by `make contracts`; do not edit.\n" + to_yaml(asyncapi())}
 
 
+def openapi() -> str:
+    """Give the text of the OpenAPI document: as it is, with what the types say of a contact."""
+    document = json.loads(OPENAPI.read_text("utf-8"))
+    _, made = msgspec.json.schema_components([ContactState], ref_template="#/components/schemas/{name}")
+    for schema in made.values():
+        schema["description"] = inspect.cleandoc(schema["description"])
+    # The document calls it so; every other type by its name.
+    made["Contact"] = made.pop(ContactState.__name__)
+    document["components"]["schemas"] |= made
+    return json.dumps(document, indent=1) + "\n"
+
+
 def main() -> None:
     """Write the files, and delete schemas that are no longer made."""
     made = contracts()
@@ -186,6 +203,7 @@ def main() -> None:
             file.unlink()
     for path, text in made.items():
         (HERE / path).write_text(text, "utf-8")
+    OPENAPI.write_text(openapi(), "utf-8")
 
 
 if __name__ == "__main__":

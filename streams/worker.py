@@ -85,7 +85,11 @@ class Worker:
         patient_desk = make_desk(patient, self._publisher, contact_key, settings.policy)
         check = make_check_agent(patient_desk, self._publisher, self._meter)
         bind(self.app, settings.topic("send-requests"), "check", PartitionRuns(check, self._on_crash))
-        gate = Gate(desk, reader, settings.tokens, settings.policy, self._meter)
+        gate = Gate(
+            *(desk, reader, settings.tokens, settings.policy, self._meter),
+            rules=settings.rules,
+            topic=settings.topic,
+        )
         self._web = Web(self._meter, self.is_ready, http_port, webhooks, gate.routes())
         self._redis = async_client(settings.redis)
         self._arrivals = RedisArrivals(self._redis, f"{settings.group}:arrivals", catalogue()["esp-reports"].partitions)

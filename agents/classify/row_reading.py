@@ -18,6 +18,11 @@ _KEYS: Final = frozenset(
 _ENHANCED: Final = re.compile(r"[45X]\.[0-7]\.(?:[0-9]{1,3}|x)|[45]\.x\.x")
 _REPLY: Final = re.compile(r"[45](?:[0-9]{2}|xx)")
 _PROVIDER_CODE: Final = re.compile(r"[^A-Z*]*(?:/\*)?")
+_CONDITIONS: Final = (
+    *("given", "bare", "outcome", "provider", "provider_code", "enhanced"),
+    *("reply", "permanent", "temporary", "text", "regex"),
+)
+_SHOWN: Final = 4
 _BARE_EFFECTS: Final = ("reset", "lift", "ignore")
 
 
@@ -44,6 +49,24 @@ def read_row(name: str, row: dict[str, Any]) -> Row:
         wordings=tuple(map(Wording, _list(row, "text"))) if "text" in row else None,
         regex=_regex(row),
     )
+
+
+def read_text(row: dict[str, Any]) -> str:
+    """Give a row that `read_row` takes in one line: its verdict, its conditions, why it is so, and its source."""
+    conditions = "; ".join(f"{key} {_shown(row[key])}" for key in _CONDITIONS if key in row)
+    why = f": {row['why']}" if row.get("why") else ""
+    when = f"when {conditions}" if conditions else "when no row before it decides"
+    return " ".join(f"{row.get('status') or row.get('effect')} {when}{why} ({row['source']})".split())
+
+
+def _shown(value: object) -> str:
+    listed = [str(one).lower() if isinstance(one, bool) else str(one) for one in _several(value)]
+    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+    return ", ".join(one or '""' for one in listed[:_SHOWN]) + more
+
+
+def _several(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def _verdict(name: str, row: dict[str, Any]) -> Verdict:

@@ -5,7 +5,7 @@ import tomllib
 from typing import Any, Final, NamedTuple
 
 from agents.classify.evidence import Happening
-from agents.classify.row_reading import read_example, read_row
+from agents.classify.row_reading import read_example, read_row, read_text
 from agents.classify.rows import Row
 
 _ID: Final = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
@@ -17,11 +17,15 @@ class RulesInvalid(ValueError):
 
 
 class GoodRow(NamedTuple):
-    """A row that can be used, its example, and the line of its header; None where the file has no headers to count."""
+    """A row that can be used, its example, and the line of its header; None where the file has no headers to count.
+
+    `text` is the row in words (`row_reading.read_text`).
+    """
 
     row: Row
     example: Happening
     line: int | None
+    text: str
 
     @property
     def name(self) -> str:
@@ -71,6 +75,6 @@ def _read(name: object, row: dict[str, Any], place: int, line: int | None, *, ag
     if again:
         return BadRow(name, line, "two rows have this id")
     try:
-        return GoodRow(read_row(name, row), read_example(row), line)
+        return GoodRow(read_row(name, row), read_example(row), line, read_text(row))
     except ValueError as error:
         return BadRow(name, line, str(error))

@@ -65,10 +65,12 @@ def placed(one: GoodRow | BadRow, wrong: str) -> str:
 
 def joined(good: Iterable[GoodRow], behind: RuleTable | None, fingerprint: str = "") -> RuleTable:
     """Put rows before those of another table that have other ids."""
+    good = list(good)
     own = [one.row for one in good]
     names = {row.verdict.rule for row in own}
     rest = [row for row in behind.rows if row.verdict.rule not in names] if behind else []
-    return RuleTable([*own, *rest], fingerprint)
+    texts = {**(behind.texts if behind else {}), **{one.name: one.text for one in good}}
+    return RuleTable([*own, *rest], fingerprint, texts)
 
 
 def wrong_example(one: GoodRow, table: RuleTable) -> str | None:

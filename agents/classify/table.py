@@ -1,14 +1,17 @@
 """The compiled rule table: the first row that matches decides."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 from agents.classify.evidence import FAILURES, Happening
 from agents.classify.rows import Facts, Row, Verdict
 from agents.classify.wordings import Wording
 from schemas.typology import OUTCOMES, STATUSES, Outcome, Status
+
+NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class RuleTable:
@@ -18,13 +21,14 @@ class RuleTable:
     of which a word, or two in a row, stand in it. The verdict is the one that trying all rows in order would give.
     """
 
-    def __init__(self, rows: Sequence[Row], fingerprint: str = "") -> None:
+    def __init__(self, rows: Sequence[Row], fingerprint: str = "", texts: Mapping[str, str] = NO_TEXTS) -> None:
         """Index rows in the order in which they are to be tried; `rules.load_rules` checks and makes them.
 
         `fingerprint` names an operator's own rows among them: the workers of a group must have it alike. It is
-        empty where all rows are built in.
+        empty where all rows are built in. `texts` are the rows in words, by id.
         """
         self.rows: Final = tuple(rows)
+        self.texts: Final = texts
         self.fingerprint: Final = fingerprint
         self._given: Final[dict[Status, tuple[Row, ...]]] = {
             status: tuple(row for row in rows if row.given == status) for status in STATUSES

@@ -35,7 +35,7 @@ def make_command_agent(out: Publisher, contact_key: ContactKeys, partitions: int
                     outgoing.append(dead_letter(record, command, None))
                     meter.count("rejected", label=command.reason)
                 else:
-                    outgoing += orders_of(command, contact_key, partitions)
+                    outgoing += orders_of(command, contact_key, partitions, (record.partition, record.offset))
                     taken += 1
             await out.publish(outgoing)
             batch.done()
@@ -44,9 +44,14 @@ def make_command_agent(out: Publisher, contact_key: ContactKeys, partitions: int
     return commands
 
 
-def orders_of(command: Command, contact_key: ContactKeys, partitions: int) -> list[Outgoing]:
-    """Give the orders that a command leads to. Who ordered it and why stays on `contact-commands`."""
-    bare = msgspec.structs.replace(command, actor=None, note=None)
+def orders_of(
+    command: Command, contact_key: ContactKeys, partitions: int, record: tuple[int, int] | None = None
+) -> list[Outgoing]:
+    """Give the orders that a command leads to. Who ordered it and why stays on `contact-commands`.
+
+    `record` is where it stands there: partition and offset.
+    """
+    bare = msgspec.structs.replace(command, actor=None, note=None, record=record)
     if isinstance(bare, Release):
         bare = msgspec.structs.replace(bare, consent=None)
     value, named = encode(bare), hashlib.sha256(command.id.encode()).hexdigest()

@@ -5,18 +5,21 @@ Beside them it carries out orders (`schemas.order`): of one partition, events an
 
 from collections.abc import AsyncIterable, Callable
 
+from msgspec.structs import replace
+
 from agents.dead_letters import dead_letter
 from agents.ports import Agent, Arrivals, Batch, ContactTable, Meter, Outgoing, Publisher
 from agents.suppress.book import Book, remembered
 from agents.suppress.brake import Brake
 from agents.suppress.cells import to_contact
+from agents.suppress.coordinates import Place
 from agents.suppress.decision import Timed, TimedOrder, decide
 from agents.suppress.identity import ContactKeys
 from agents.suppress.network import counting, learnt, told
 from agents.suppress.watermark import Watermark
 from schemas.codec import decode_delivery_event, decode_order
 from schemas.delivery import origin_of
-from schemas.order import ORDERS
+from schemas.order import ORDERS, Denial
 from schemas.policy import Policy
 from schemas.rejected import Rejected
 
@@ -39,7 +42,7 @@ def make_suppress_agent(
 
     async def decide_events(batch: Batch, watermark: Watermark, brake: Brake | None) -> None:
         watermark.advance(arrivals.complete(batch.partition, batch.start))
-        events, dead, arrived = _decode(batch, watermark, meter)
+        events, places, dead, arrived = _decode(batch, watermark, meter)
         names = book.named((e.tenant, e.recipient) for e, _ in events)
         failing = {names[e.tenant, e.recipient] for e, _ in events if e.effect == "count"}
         network = told(events, contact_key, policy)
@@ -49,7 +52,7 @@ def make_suppress_agent(
         network = network if counted is events else told(counted, contact_key, policy)
 
         under_way = [one.retract for one in partition.under_way.values()]
-        decision = decide(known, events, policy, watermark.newest, partition.retracted, under_way)
+        decision = decide(known, events, policy, watermark.newest, partition.retracted, under_way, places)
         held: list[Outgoing] = []
         usual = partition.usual
         if brake and decision.said:
@@ -91,9 +94,12 @@ def make_suppress_agent(
     return suppress
 
 
-def _decode(batch: Batch, watermark: Watermark, meter: Meter) -> tuple[list[Timed], list[Outgoing], list[int]]:
-    """Decode a batch: the events that can matter, a dead letter for what is none, and when each event arrived."""
+def _decode(
+    batch: Batch, watermark: Watermark, meter: Meter
+) -> tuple[list[Timed], list[Place | None], list[Outgoing], list[int]]:
+    """Decode a batch: the events that can matter, where they lie, a dead letter for what is none, and their arrival."""
     events: list[Timed] = []
+    places: list[Place | None] = []
     dead: list[Outgoing] = []
     came: list[int] = []
     for record in batch.records:
@@ -108,7 +114,9 @@ def _decode(batch: Batch, watermark: Watermark, meter: Meter) -> tuple[list[Time
         if decoded[0].effect != "ignore":
             events.append(decoded)
             came.append(min(arrived, record.timestamp or arrived))  # a producer's clock may be ahead; ours is not
-    return events, dead, came
+            # Without a timestamp it was never on a broker.
+            places.append(None if record.timestamp is None else (record.partition, record.offset, origin))
+    return events, places, dead, came
 
 
 def _decode_orders(batch: Batch, meter: Meter) -> tuple[list[TimedOrder], list[Outgoing]]:
@@ -123,7 +131,10 @@ def _decode_orders(batch: Batch, meter: Meter) -> tuple[list[TimedOrder], list[O
             dead.append(dead_letter(record, decoded, None))
             meter.count("rejected", label=decoded.reason)
         else:
-            orders.append(decoded)
+            order, at = decoded
+            if isinstance(order, Denial) and record.timestamp is not None:
+                order = replace(order, record=(record.partition, record.offset))
+            orders.append((order, at))
     return orders, dead
 
 

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from agents.suppress.at_once import CONSENT, NETWORK, AtOnce, Told
 from agents.suppress.attempts import Mark, any_failed
-from agents.suppress.contact import AtOnce, Contact
+from agents.suppress.contact import Contact
+from agents.suppress.coordinates import Coordinates
 from agents.suppress.orders import Orders
 from schemas.suppression import Reason
 from schemas.times import DAY
@@ -35,13 +37,17 @@ Cells = Mapping[int, bytes]
 
 
 class _Day(msgspec.Struct, array_like=True):
-    """One day's cell. Grows at the end: a reader of today takes a shorter one."""
+    """One day's cell. Grows at the end: a reader of today takes a shorter one.
+
+    `coordinates` are of what `_told` gives, in that order, None where they are not known; empty where none are.
+    """
 
     marks: list[Mark] = []
     at_once: dict[Status, list[AtOnce]] = {}
     by_hand: dict[Status, list[AtOnce]] = {}
     consent: int | None = None
     network: int | None = None
+    coordinates: list[Coordinates | None] = []
 
 
 class _Standing(msgspec.Struct, array_like=True):
@@ -80,6 +86,9 @@ def to_contact(cells: Cells, delivered: Sequence[Mark] = ()) -> Contact:
             contact.marks += part.marks
             contact.consent = part.consent if part.consent is not None else contact.consent
             contact.network = part.network if part.network is not None else contact.network
+            if part.coordinates:
+                placed = zip(_told(part), part.coordinates, strict=True)
+                contact.coordinates.update((told, first) for told, first in placed if first)
             for own, parts in ((contact.at_once, part.at_once), (contact.by_hand, part.by_hand)):
                 for status, events in parts.items():
                     own.setdefault(status, []).extend(events)  # days come in order
@@ -97,7 +106,7 @@ def to_cells(contact: Contact) -> dict[int, bytes]:
     def day(at: int) -> _Day:
         number = at // DAY
         if number not in days:
-            days[number] = _Day([], {}, {}, None, None)
+            days[number] = _Day([], {}, {})
         return days[number]
 
     fails = any_failed(contact.marks)
@@ -111,6 +120,9 @@ def to_cells(contact: Contact) -> dict[int, bytes]:
         day(contact.consent).consent = contact.consent
     if contact.network is not None:
         day(contact.network).network = contact.network
+    for part in days.values() if contact.coordinates else ():
+        placed = [contact.coordinates.get(told) for told in _told(part)]
+        part.coordinates = placed if any(placed) else []
     cells = {number: _encode(part) for number, part in days.items()}
     return cells | _beside_days(contact, is_known=bool(fails or contact.at_once or contact.by_hand))
 
@@ -125,6 +137,17 @@ def _beside_days(contact: Contact, *, is_known: bool) -> dict[int, bytes]:
     if contact.unsaid:
         cells[UNSAID] = b"true"
     return cells
+
+
+def _told(part: _Day) -> Iterator[Told]:
+    """Give what a day tells of, one after the other."""
+    yield from part.marks
+    for events in (*part.at_once.values(), *part.by_hand.values()):
+        yield from events
+    if part.consent is not None:
+        yield CONSENT
+    if part.network is not None:
+        yield NETWORK
 
 
 def _each(events: Mapping[Status, Sequence[AtOnce]]) -> Iterator[tuple[Status, AtOnce]]:

@@ -5,33 +5,20 @@ something was released. So a batch that is read twice, or in another order, ends
 away is taken away both from what is known and from what comes later: it is the same before and after.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from agents.suppress import attempts
+from agents.suppress.at_once import CONSENT, NETWORK, AtOnce, Counts, Events, Firsts, counting, dispensable
 from agents.suppress.attempts import DELIVERED, Mark
-from agents.suppress.orders import BY_HAND, Orders
+from agents.suppress.coordinates import First
+from agents.suppress.orders import BY_HAND, NETWORK_RULE, SOFT_BOUNCE_RULE, TYPO_RULE, Orders
 from schemas.command import Erase, Release, Retract, Suppress
 from schemas.delivery import DeliveryEvent
 from schemas.order import Denial
 from schemas.policy import TenantPolicy
 from schemas.suppression import Reason
 from schemas.typology import SOFT, Status
-
-AtOnce = tuple[int, str, str, str]
-"""An event that blocks at once: (event time in ms, attempt id, rule, provider).
-
-The attempt id is empty where there was no attempt: the check has denied one.
-"""
-
-TYPO_RULE: Final = "check-typo"
-"""The rule of a Typofix that a check has found: the table of known typos (`agents.gate.typos`)."""
-
-NETWORK_RULE: Final = "check-network"
-"""The rule of a Preblock that a check has found: a hard bounce of other tenants (`agents.gate.preblock`)."""
-
-SOFT_BOUNCE_RULE: Final = "soft-bounce-limit"
-"""The rule of a soft-bounce reason: `limit` failed attempts in a row."""
 
 HARD: Final[tuple[Status, ...]] = ("User unknown", ":")
 """The statuses that the network is told of."""
@@ -43,21 +30,6 @@ MAX_EVENTS: Final = 256
 """Events kept of one status: the earliest, which decides, and the newest, which take over when it is taken away."""
 
 _KIND: Final = {name: kind for kind, name in enumerate(attempts.KINDS)}
-
-
-Counts = Callable[[Status, AtOnce], bool]
-"""Says whether an event that blocks at once still counts."""
-
-
-def _counting(events: Mapping[Status, list[AtOnce]], counts: Counts) -> dict[Status, list[AtOnce]]:
-    left = {status: [event for event in known if counts(status, event)] for status, known in events.items()}
-    return {status: known for status, known in left.items() if known}
-
-
-def _dispensable(events: Sequence[AtOnce], window: int) -> int:
-    """Find a pre-block between two that are near enough to be one chain without it."""
-    near = (n for n in range(1, len(events) - 1) if events[n + 1][0] - events[n - 1][0] <= window)
-    return next(near, 1)
 
 
 class Contact:
@@ -72,6 +44,8 @@ class Contact:
     orders: what commands left behind.
     standing: the reasons as last published, so that a record is written only when they differ.
     unsaid: whether the brake holds back the record of what stands.
+    coordinates: where what is known was first told, as far as that is known; nothing is decided by it. It may hold
+        those of what has been forgotten meanwhile, until the contact is written.
     dropped: how many events and attempts were dropped for there were too many; not kept.
     """
 
@@ -79,6 +53,7 @@ class Contact:
         "at_once",
         "by_hand",
         "consent",
+        "coordinates",
         "dropped",
         "marks",
         "network",
@@ -92,13 +67,14 @@ class Contact:
         """Make a contact of whom nothing is known."""
         self.recipient = ""
         self.marks: list[Mark] = []
-        self.at_once: dict[Status, list[AtOnce]] = {}
-        self.by_hand: dict[Status, list[AtOnce]] = {}
+        self.at_once: Events = {}
+        self.by_hand: Events = {}
         self.consent: int | None = None
         self.network: int | None = None
         self.orders = Orders()
         self.standing: tuple[Reason, ...] = ()
         self.unsaid = False
+        self.coordinates = Firsts()
         self.dropped = 0
 
     @property
@@ -161,6 +137,7 @@ class Contact:
         policy: TenantPolicy,
         watermark: int,
         retracted: Sequence[Retract] = (),
+        first: First = None,
     ) -> bool:
         """Take one delivery event in.
 
@@ -170,6 +147,7 @@ class Contact:
             policy: The policy of the contact's tenant.
             watermark: The partition's watermark (`Watermark.newest`), in ms.
             retracted: Incidents that never happened, and that reach this contact.
+            first: Where the event lies, to be kept if it is the first to tell of this; None where that is not known.
 
         Returns:
             Whether anything was learnt. A repeat, and an event that can't matter, change nothing.
@@ -182,22 +160,25 @@ class Contact:
             return self.orders.deny(event.status, event.rule, at, self.consent)
         match event.effect:
             case "reset" | "count":
-                return self._attempt(event, at, policy, watermark)
+                return self._attempt(event, at, policy, watermark, first)
             case "block" if event.status:
-                return self._add(self.at_once, event.status, (at, event.attempt_id, event.rule, provider), policy)
+                found = (at, event.attempt_id, event.rule, provider)
+                return self._add(self.at_once, event.status, found, policy, first)
             case "lift" if self.consent is None or at > self.consent:
                 self._consent(at)
+                self.coordinates.put(CONSENT, first)
                 return True
             case _:
                 return False
 
-    def _attempt(self, event: DeliveryEvent, at: int, policy: TenantPolicy, watermark: int) -> bool:
+    def _attempt(self, event: DeliveryEvent, at: int, policy: TenantPolicy, watermark: int, first: First) -> bool:
         if event.status in SOFT:
             mark = (at, event.attempt_id, _KIND[event.status], event.provider or "")
         else:
             mark = (at, event.attempt_id, DELIVERED, "")
         if not attempts.add(self.marks, mark):
             return False
+        self.coordinates.put(mark, first)
         # The contact's own newest event is a bound as well, and one that other contacts' reports can't move.
         settled = min(self.newest, watermark)
         before = len(self.marks)
@@ -206,7 +187,7 @@ class Contact:
             self.dropped += before - len(self.marks)
         return True
 
-    def carry_out(self, denial: Denial, at: int, policy: TenantPolicy) -> bool:
+    def carry_out(self, denial: Denial, at: int, policy: TenantPolicy, first: First = None) -> bool:
         """Take in what a check has found; `at` is its `since` in ms. Says whether anything changed.
 
         A contact that a release has exempted meanwhile stays so: the check was asked before.
@@ -215,23 +196,25 @@ class Contact:
             case "Typofix":
                 if self.is_typo_exempt or self.orders.is_forgotten(at):
                     return False
-                return self._add(self.at_once, "Typofix", (at, "", TYPO_RULE, ""), policy)
+                return self._add(self.at_once, "Typofix", (at, "", TYPO_RULE, ""), policy, first)
             case "Preblock":
                 if at <= max(self.network_until, -1 if self.network is None else self.network):
                     return False
                 self.network = at
+                self.coordinates.put(NETWORK, first)
                 return True
 
-    def _add(self, events: dict[Status, list[AtOnce]], status: Status, found: AtOnce, policy: TenantPolicy) -> bool:
+    def _add(self, events: Events, status: Status, found: AtOnce, policy: TenantPolicy, first: First) -> bool:
         """Add an event that blocks at once, unless it is known or has been taken away."""
         at, _, rule, _ = found
         known = events.get(status, [])
         if found in known or self.orders.lifted(status, rule, at) or self._is_consented(status, at):
             return False
+        self.coordinates.put(found, first)
         kept = sorted([*known, found])
         if len(kept) > MAX_EVENTS:
             self.dropped += 1
-            del kept[_dispensable(kept, policy.preblock.window) if status == "Preblock" else 1]
+            del kept[dispensable(kept, policy.preblock.window) if status == "Preblock" else 1]
         events[status] = kept
         return kept != known
 
@@ -245,7 +228,7 @@ class Contact:
         self._keep(lambda status, event: not self._is_consented(status, event[0]))
 
     def _keep(self, counts: Counts) -> None:
-        self.at_once, self.by_hand = _counting(self.at_once, counts), _counting(self.by_hand, counts)
+        self.at_once, self.by_hand = counting(self.at_once, counts), counting(self.by_hand, counts)
 
     def _forget_network(self) -> None:
         if self.network is not None and self.network <= self.network_until:
@@ -253,30 +236,32 @@ class Contact:
 
     # -- commands -----------------------------------------------------------------------------------------------
 
-    def obey(self, command: Release | Suppress | Erase, policy: TenantPolicy) -> bool:
+    def obey(self, command: Release | Suppress | Erase, policy: TenantPolicy, first: First = None) -> bool:
         """Take a command in; say whether it is one that had not been taken."""
         if not self.orders.first(command.id):
             return False
         match command:
             case Release():
-                self.orders.release(command.statuses, command.rules, command.at)
+                self.orders.release(command.statuses, command.rules, command.at, command.record)
                 self._keep(lambda status, event: not self.orders.lifted(status, event[2], event[0]))
                 self._forget_network()
             case Suppress():
-                self._suppress(command, policy)
+                self._suppress(command, policy, first)
             case Erase():
                 self._erase(command.at)
         return True
 
-    def _suppress(self, command: Suppress, policy: TenantPolicy) -> None:
+    def _suppress(self, command: Suppress, policy: TenantPolicy, first: First) -> None:
         rule = command.rule or BY_HAND
         if self.orders.is_forgotten(command.at):
             self.orders.deny(command.status, rule, command.at, self.consent)
         else:
-            self._add(self.by_hand, command.status, (command.at, command.id, rule, ""), policy)
+            self._add(self.by_hand, command.status, (command.at, command.id, rule, ""), policy, first)
 
     def _erase(self, at: int) -> None:
         self.orders.erased = max(at, self.orders.erased or 0)
+        self.orders.lifts = [lift for lift in self.orders.lifts if lift.at > at]
+        self.coordinates.pop(CONSENT, None)
         for events in (self.at_once, self.by_hand):
             for status, known in events.items():
                 for event in known:
@@ -292,7 +277,7 @@ class Contact:
 
         Reasons by hand are no events, so they stay.
         """
-        at_once = _counting(self.at_once, lambda status, e: not incident.voids(status, e[0], e[3]))
+        at_once = counting(self.at_once, lambda status, e: not incident.voids(status, e[0], e[3]))
         marks = [m for m in self.marks if m[2] == DELIVERED or not incident.voids(attempts.KINDS[m[2]], m[0], m[3])]
         told = self.network is not None and incident.start <= self.network < incident.end
         if told and not RESTS_ON_OTHERS.isdisjoint(incident.statuses):

@@ -1,9 +1,12 @@
 """Deciding: delivery events or orders and their contacts in, suppressions and changed contacts out. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
+from agents.suppress.attempts import any_failed
 from agents.suppress.contact import Contact
+from agents.suppress.coordinates import COMMANDS, DENIALS, First, Place, of_event, of_order
 from agents.suppress.reasons import reasons, suppression
 from schemas.command import Erase, Retract
 from schemas.delivery import DeliveryEvent
@@ -101,6 +104,7 @@ def decide(
     watermark: int,
     retracted: Sequence[Retract] = (),
     under_way: Sequence[Retract] = (),
+    places: Sequence[Place | None] = (),
 ) -> Decision:
     """Take a batch of events in, in order.
 
@@ -111,18 +115,23 @@ def decide(
         watermark: The partition's watermark, in ms: what is forgotten, and what is late, is measured from it.
         retracted: Every incident that never happened: events from within it change nothing.
         under_way: Those of them that not every contact has been freed of.
+        places: Where the events lie, in the same order; empty where they lie nowhere (`replay`).
 
     """
     saying = _Saying(contacts, policy)
     lost = saying.retract(under_way)
     late = 0
-    for event, at in events:
+    for (event, at), place in zip_longest(events, places):
         name = (event.tenant, event.recipient)
         contact, own_policy = contacts[name], policy.of(event.tenant)
         late += at < watermark - own_policy.soft_bounce.allowed_lateness
         before = contact.newest
         reached = [one for one in retracted if one.reaches(*name)] if retracted else ()
-        learnt = contact.apply(event, at, own_policy, watermark, reached)
+        first: First = None
+        # Most events are deliveries to healthy contacts, of which no coordinates are kept.
+        if place and (event.effect != "reset" or any_failed(contact.marks)):
+            first = of_event(place, "" if event.effect == "block" else event.rule, policy.hash_of(event.tenant))
+        learnt = contact.apply(event, at, own_policy, watermark, reached, first)
         # Where nothing is new, a new policy is applied all the same, at a contact's next event, whatever that is.
         if learnt or name not in saying.changed:
             late_one = learnt and at < before
@@ -156,8 +165,11 @@ def carry_out(
             if contact.unsaid:  # else it has been said since, or what was held back was decided anew after a crash
                 saying.say(name, "report", learnt=True, again=True)
         elif isinstance(order, Denial):
-            saying.say(name, "check", learnt=contact.carry_out(order, at, policy.of(order.tenant)))
-        elif contact.obey(order, policy.of(order.tenant)):
+            first = of_order(DENIALS, order.record, policy.hash_of(order.tenant))
+            saying.say(name, "check", learnt=contact.carry_out(order, at, policy.of(order.tenant), first))
+        elif contact.obey(
+            order, policy.of(order.tenant), of_order(COMMANDS, order.record, policy.hash_of(order.tenant))
+        ):
             if isinstance(order, Erase):
                 saying.said.append(Erased(*name))
             saying.say(name, f"command:{order.id}", learnt=True)

@@ -5,7 +5,7 @@ address, so that it may outlive an erasure.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -14,6 +14,15 @@ from schemas.typology import SOFT, Status
 
 BY_HAND: Final = "by-hand"
 """The rule of a reason that a `suppress` command added."""
+
+TYPO_RULE: Final = "check-typo"
+"""The rule of a Typofix that a check has found: the table of known typos (`agents.gate.typos`)."""
+
+NETWORK_RULE: Final = "check-network"
+"""The rule of a Preblock that a check has found: a hard bounce of other tenants (`agents.gate.preblock`)."""
+
+SOFT_BOUNCE_RULE: Final = "soft-bounce-limit"
+"""The rule of a soft-bounce reason: `limit` failed attempts in a row."""
 
 SOFT_BOUNCE: Final = "soft-bounce"
 """What the shared counter of both soft statuses is released under."""
@@ -24,20 +33,33 @@ DENYING: Final[frozenset[Status]] = frozenset(("Spam", "User", "User unknown", "
 MAX_SEEN: Final = 256
 """Ids of commands remembered per contact; of too many the oldest is forgotten."""
 
+MAX_LIFTS: Final = 16
+"""Releases remembered per contact with where they stand, to tell of them; of too many the oldest is forgotten."""
+
 MAX_RULES: Final = 256
 """Released rules remembered per contact; of too many the one released longest ago is forgotten."""
 
 _BY_NAME_ALONE: Final = frozenset(("Spam", "User"))
 
 
+class Lift(msgspec.Struct, frozen=True, array_like=True):
+    """A release, to tell of it; nothing is decided by it. `record` is where it stands on `contact-commands`."""
+
+    at: int
+    statuses: tuple[Status, ...]
+    rules: tuple[str, ...]
+    record: tuple[int, int] | None
+
+
 class Orders(msgspec.Struct, array_like=True):
-    """What commands left behind; all times are event times in ms.
+    """What commands left behind; all times are event times in ms. Grows at the end: a reader takes a shorter one.
 
     released: status (or `SOFT_BOUNCE`) -> up to when what was told of it no longer counts.
     rules: rule -> the same for what that rule decided; never of Spam and User.
     erased: up to when whatever is told of this contact is forgotten, or None.
     denied: status -> its latest event among what was forgotten.
     seen: what the ids of the commands taken hash to, oldest first.
+    lifts: the releases taken, in the order they came; none from before an erasure.
     """
 
     released: dict[str, int] = {}
@@ -45,6 +67,7 @@ class Orders(msgspec.Struct, array_like=True):
     erased: int | None = None
     denied: dict[Status, int] = {}
     seen: list[str] = []
+    lifts: list[Lift] = []
 
     @property
     def is_kept(self) -> bool:
@@ -64,8 +87,15 @@ class Orders(msgspec.Struct, array_like=True):
         """Say whether an erasure reaches an event of this time."""
         return self.erased is not None and at <= self.erased
 
-    def release(self, statuses: Iterable[Status], rules: Iterable[str], at: int) -> None:
+    def release(
+        self,
+        statuses: Sequence[Status],
+        rules: Sequence[str],
+        at: int,
+        record: tuple[int, int] | None = None,
+    ) -> None:
         """Take a release in."""
+        self.lifts = [*self.lifts, Lift(at, tuple(statuses), tuple(rules), record)][-MAX_LIFTS:]
         for status in statuses:
             self.released[unit(status)] = max(at, self.released.get(unit(status), -1))
         for rule in rules:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from msgspec import UNSET, UnsetType
 
 from agents.suppress import attempts
+from agents.suppress.at_once import AtOnce
 from agents.suppress.attempts import KINDS
-from agents.suppress.contact import NETWORK_RULE, SOFT_BOUNCE_RULE, AtOnce, Contact
+from agents.suppress.contact import Contact
 from agents.suppress.identity import suppression_id
+from agents.suppress.orders import NETWORK_RULE, SOFT_BOUNCE_RULE
 from schemas.policy import TenantPolicy
 from schemas.suppression import Action, Reason, Suppression
 from schemas.times import format_time

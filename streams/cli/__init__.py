@@ -14,7 +14,7 @@ except ForeignPackage as error:
 
 from cyclopts import App, CycloptsError
 
-from streams.cli import asking, commands, dead_letters, files, lists, rules, running
+from streams.cli import asking, commands, dead_letters, files, lists, rules, running, why
 from streams.errors import Failed, WrongUse
 from streams.settings import SettingsInvalid
 
@@ -31,6 +31,7 @@ app.command(running.topics)
 app.command(files.classify)
 app.command(files.replay)
 app.command(asking.check)
+app.command(why.why)
 app.command(commands.release)
 app.command(commands.suppress)
 app.command(commands.erase)

@@ -43,7 +43,7 @@ def check(
 
     """
     asked = {"tenant": tenant, "recipients": recipient, "purpose": purpose}
-    body = _post(f"{url.rstrip('/')}/v1/check", asked, token)
+    body = ask(url, "/v1/check", token, json_.dumps(asked).encode())
     answer = json_.loads(body)
     if json:
         print(body.decode())
@@ -61,11 +61,18 @@ def _line(result: dict[str, Any]) -> str:
     return f"do not send  {result['recipient']}: {result['status']}{since}{until}{meant}"
 
 
-def _post(url: str, value: object, token: str | None) -> bytes:
+def ask(url: str, path: str, token: str | None, body: bytes | None = None) -> bytes:
+    """Ask a worker: POST where there is a body, else GET; gives the body of its answer.
+
+    Raises:
+        Failed: No worker answers there, or it refuses.
+
+    """
     if not url.startswith(("http://", "https://")):
         raise Failed(f"{url} is no http:// or https:// address")
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    request = urllib.request.Request(url, json_.dumps(value).encode(), headers)  # noqa: S310 - looked at above
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(url.rstrip("/") + path, body, headers)  # noqa: S310 - looked at above
     try:
         with urllib.request.urlopen(request, timeout=SECONDS) as response:  # noqa: S310 - as above
             return bytes(response.read())

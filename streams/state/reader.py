@@ -4,8 +4,8 @@ A partition counts only while its bookkeeping is whole: of a Redis that was flus
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from redis.exceptions import RedisError
 
@@ -14,7 +14,9 @@ from agents.gate.preblock import HardBounces, to_bounces
 from agents.suppress.cells import NO_DAY, Cells, to_contact
 from agents.suppress.contact import Contact
 from agents.suppress.identity import ContactKeys, contact_name, network_name
+from agents.suppress.partition import PARTITION, to_partition
 from agents.suppress.reasons import denying
+from schemas.command import Retract
 from streams.patience import passes
 from streams.publisher import partition_of
 from streams.state.partitions import RedisPartitions
@@ -23,6 +25,8 @@ KEYS_PER_CALL: Final = 2_000
 """Redis does nothing else meanwhile: some 2 ms."""
 
 PAUSE_SECONDS: Final = 0.2
+
+T = TypeVar("T")
 
 
 class ContactReader:
@@ -56,6 +60,16 @@ class ContactReader:
         found = await self.contacts([(tenant, recipient)])
         return None if found is None else found[0]
 
+    async def why(self, tenant: str, recipient: str) -> tuple[Contact, list[Retract]] | None:
+        """Give what `contact` does, and the incidents that never happened and reach this contact."""
+        name = contact_name(self._contact_key, tenant, recipient)
+        partition = partition_of(name.split("\x1f")[1].encode(), self._count)
+        found = await self._patiently(lambda: self._partitions.peek(partition, [name, PARTITION]))
+        if found is None:
+            return None
+        reach = [one for one in to_partition(found[1]).retracted if one.reaches(tenant, recipient)]
+        return to_contact(found[0]), reach
+
     async def contacts(self, names: Sequence[tuple[str, str]]) -> list[Contact] | None:
         """Give the state of contacts, by tenant and canonical recipient, as `contact` does."""
         found = await self._whole([contact_name(self._contact_key, *name) for name in names])
@@ -63,10 +77,13 @@ class ContactReader:
 
     async def _whole(self, names: Sequence[str]) -> list[Cells] | None:
         """Give the cells of table keys, in the order asked; waits a while for partitions that are not whole."""
+        return await self._patiently(lambda: self._cells(names))
+
+    async def _patiently(self, look: Callable[[], Awaitable[list[T] | None]]) -> list[T] | None:
         waited = 0.0
         while True:
             try:
-                found = await self._cells(names)
+                found = await look()
             except RedisError as error:
                 if not passes(error):
                     raise

@@ -3,22 +3,22 @@
 import time
 from collections.abc import Callable
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
 
 from agents.classify.address import canonical_recipient
+from agents.classify.rules import builtin_rules
+from agents.classify.table import RuleTable
 from agents.gate.desk import Desk
 from agents.ports import Meter
-from agents.suppress.attempts import KINDS, attempts
-from agents.suppress.contact import Contact
+from agents.suppress.why import Teller
 from schemas.codec import decode_send_request, encode
 from schemas.decision import NOT_READY
 from schemas.policy import Policy
 from schemas.rejected import Rejected
 from schemas.report import check_tenant
-from schemas.times import format_time
 from streams.state.reader import ContactReader
 from streams.tokens import Tokens
 from streams.web.local import is_local
@@ -49,12 +49,18 @@ class Gate:
         policy: Policy,
         meter: Meter,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        rules: RuleTable | None = None,
+        topic: Callable[[str], str] = str,
     ) -> None:
-        """Take what answers and what reads; without tokens everybody may ask: for loopback alone."""
+        """Take what answers and what reads; without tokens everybody may ask: for loopback alone.
+
+        `rules` is the table that reports are classified by, the built-in one by default; `topic` gives a topic's name
+        on the broker.
+        """
         self._desk = desk
         self._reader = reader
         self._tokens = tokens
-        self._policy = policy
+        self._teller = Teller(policy, (rules or builtin_rules()).texts, topic)
         self._meter = meter
         self._clock = clock
         self._document = files("streams.web").joinpath("openapi.json").read_bytes()
@@ -92,24 +98,11 @@ class Gate:
         recipient = canonical_recipient(request.match_info["recipient"])
         if isinstance(recipient, Rejected):
             return _error(400, *recipient)
-        contact = await self._reader.contact(tenant, recipient)
-        if contact is None:
+        found = await self._reader.why(tenant, recipient)
+        if found is None:
             return _error(503, *NOT_READY)
-        return _json(msgspec.json.encode(self._state(tenant, recipient, contact)))
-
-    def _state(self, tenant: str, recipient: str, contact: Contact) -> dict[str, Any]:
-        rule = self._policy.of(tenant).soft_bounce
-        run: list[dict[str, str]] = []
-        for attempt in attempts(contact.marks, rule):
-            failed = {"attempt_id": attempt.attempt_id, "status": KINDS[attempt.kind], "at": format_time(attempt.at)}
-            run = [*run, failed] if attempt.failed else []
-        return {
-            "tenant": tenant,
-            "recipient": recipient,
-            "reasons": contact.standing,
-            "run": {"failures": len(run), "limit": rule.limit, "attempts": run},
-            "policy": self._policy.hash_of(tenant),
-        }
+        contact, incidents = found
+        return _json(msgspec.json.encode(self._teller.state(tenant, recipient, contact, self._clock(), incidents)))
 
     async def _openapi(self, _request: web.Request) -> web.Response:
         return _json(self._document)

@@ -11,7 +11,7 @@ import schemas
 from schemas.codec import encode
 from schemas.decision import SendDecision, SendError, SendResult
 from schemas.topics import catalogue
-from streams.contracts import MESSAGES, asyncapi, contracts, examples, schema_files
+from streams.contracts import MESSAGES, OPENAPI, asyncapi, contracts, examples, openapi, schema_files
 from streams.yaml_text import to_yaml
 from tests.support.json_schema import faults
 
@@ -26,6 +26,10 @@ def schema(name: str) -> dict[str, Any]:
 def test_the_files_are_what_make_contracts_writes():
     written = {f"json/{file.name}": file.read_text("utf-8") for file in (HERE / "json").iterdir()}
     assert written | {"asyncapi.yaml": (HERE / "asyncapi.yaml").read_text("utf-8")} == contracts()
+
+
+def test_the_openapi_document_says_of_a_contact_what_the_type_says():
+    assert OPENAPI.read_text("utf-8") == openapi()
 
 
 @pytest.mark.parametrize("file", sorted((HERE / "examples").glob("*/*.json")), ids=lambda file: file.stem)

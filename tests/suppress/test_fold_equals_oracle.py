@@ -9,6 +9,7 @@ import pytest
 from agents.suppress.attempts import MAX_MARKS, Mark
 from agents.suppress.cells import changes, to_cells, to_contact, to_deliveries
 from agents.suppress.contact import MAX_EVENTS, Contact
+from agents.suppress.coordinates import of_event
 from agents.suppress.reasons import reasons
 from schemas.policy import TenantPolicy, parse_policy
 from tests.support.histories import START, arrival, delivery_event, history
@@ -110,13 +111,17 @@ def folded(
     policy: TenantPolicy,
     clock: Callable[[list[Event], TenantPolicy], list[int]] = own_time,
 ) -> Contact:
-    """Fold events one at a time, each through what a table keeps, as a worker with batches of one would."""
+    """Fold events one at a time, each through what a table keeps, as a worker with batches of one would.
+
+    Each has coordinates of its own, copies too; nothing may depend on them.
+    """
     cells: dict[int, bytes] = {}
     delivered: set[Mark] = set()
-    for event, watermark in zip(events, clock(events, policy), strict=True):
+    for offset, (event, watermark) in enumerate(zip(events, clock(events, policy), strict=True)):
         told = delivery_event(event)
         contact = to_contact(cells, sorted(delivered) if told.effect == "count" else ())
-        contact.apply(told, event.at, policy, watermark)
+        first = of_event((0, offset, None), told.rule, "00" * 32) if offset % 3 else None
+        contact.apply(told, event.at, policy, watermark, first=first)
         for day, cell in changes(cells, to_cells(contact)).items():
             if cell is None:
                 del cells[day]
