@@ -32,6 +32,7 @@ COMMANDS = (
     "rules",
     "suppress",
     "topics",
+    "why",
     "worker",
 )
 
