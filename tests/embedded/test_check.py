@@ -95,9 +95,12 @@ async def test_a_hard_bounce_for_one_tenant_preblocks_the_address_for_another_an
     assert await platform.state("globex", "new@example.com") == {
         "tenant": "globex",
         "recipient": "new@example.com",
+        "blocked": False,
         "reasons": [],
         "run": {"failures": 0, "limit": 5, "attempts": []},
         "policy": record["policy"],
+        "events": [],
+        "commands": [],
     }
 
     # A flushed Redis: nobody is let through meanwhile, and it comes back although no report comes.
