@@ -129,7 +129,7 @@ def _text(value: dict[str, Any], name: str) -> str | None:
     found = value.get(name)
     if type(found) is int:  # which true and false are not
         found = str(found)
-    if found is None or found == "":
+    if found is None or (isinstance(found, str) and not found.strip()):
         return None
     return _checked(found, name)
 

@@ -38,6 +38,9 @@ def test_a_complaint_and_an_unsubscribe_are_lifted_with_a_proof_of_consent_alone
     assert isinstance(refused, Rejected)
     assert refused.reason == "missing-field"
     assert read(command="release", **SAID, **WHOM, statuses=[status], consent="form 7").statuses == (status,)
+    for nothing in ("", "  ", "\t"):
+        refused = read(command="release", **SAID, **WHOM, statuses=[status], consent=nothing)
+        assert refused.reason == "missing-field"
 
 
 def test_the_other_commands_are_read():
