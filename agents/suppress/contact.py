@@ -279,7 +279,9 @@ class Contact:
         """
         at_once = counting(self.at_once, lambda status, e: not incident.voids(status, e[0], e[3]))
         marks = [m for m in self.marks if m[2] == DELIVERED or not incident.voids(attempts.KINDS[m[2]], m[0], m[3])]
-        told = self.network is not None and incident.start <= self.network < incident.end
+        # Whose bounce the network told of, and by which provider, is not known here: who names one may mean another.
+        of_all = incident.tenant is None and incident.provider is None
+        told = of_all and self.network is not None and incident.start <= self.network < incident.end
         if told and not RESTS_ON_OTHERS.isdisjoint(incident.statuses):
             self.network = None  # if a hard bounce of another incident is behind it, the next check says so again
         elif at_once == self.at_once and len(marks) == len(self.marks):

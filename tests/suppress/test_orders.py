@@ -8,8 +8,10 @@ import pytest
 from agents.gate.preblock import to_bounces
 from agents.suppress.agent import make_suppress_agent
 from agents.suppress.cells import NO_DAY
+from agents.suppress.contact import Contact
 from agents.suppress.identity import contact_keys, network_name
 from schemas.codec import decode_order, encode
+from schemas.command import Retract
 from schemas.order import ORDERS, Denial, order_key
 from schemas.policy import parse_policy
 from schemas.times import parse_time
@@ -109,6 +111,20 @@ async def test_what_is_no_order_becomes_a_dead_letter(value):
     bench = Bench()
     await bench.order(value)
     assert [one.topic for one in bench.out] == ["dead-letters", ORDERS]
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "falls"),
+    [({}, True), ({"domain": "example.com"}, True), ({"tenant": "beta"}, False), ({"provider": "ses"}, False)],
+)
+def test_a_block_from_the_network_falls_with_an_incident_that_may_not_mean_another_tenant_or_provider(narrowed, falls):
+    contact = Contact()
+    contact.network = parse_time(EARLY)
+    incident = Retract(
+        id="r", at=parse_time(LATE), statuses=("User unknown",), start=0, end=parse_time(LATE), **narrowed
+    )
+    assert contact.retract(incident) is falls
+    assert (contact.network is None) is falls
 
 
 def test_an_order_is_read_as_it_was_written():
