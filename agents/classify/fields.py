@@ -60,6 +60,22 @@ def required_time(event: dict[str, Any], name: str) -> int | Rejected:
     return Rejected(time.reason, f"{name}: {time.detail}") if isinstance(time, Rejected) else time
 
 
+def first_time(*told: tuple[str, object]) -> int | Rejected:
+    """Read the first readable one of several times, which come with their names, best first.
+
+    Where none is readable it says what is wrong with the best one that is there; `missing-field` when none is.
+    """
+    wrong = None
+    for name, value in told:
+        if not value:
+            continue
+        time = parse_time(value)
+        if not isinstance(time, Rejected):
+            return time
+        wrong = wrong or Rejected(time.reason, f"{name}: {time.detail}")
+    return wrong or Rejected("missing-field", f"{told[0][0]} is missing")
+
+
 def text_of(value: object) -> str | Rejected | None:
     """Read an optional text: None when absent or empty; numbers become text, digit by digit.
 

@@ -124,9 +124,11 @@ def test_the_space_a_reason_begins_with_is_cut_off():
         ({"ts_epoch": None, "ts_event": 1760004002}, "2025-10-09T10:00:02.000Z"),
         ({"ts_epoch": None, "ts_event": None, "ts": 1760004003}, "2025-10-09T10:00:03.000Z"),
         ({"ts_event": 1760036400}, "2025-10-09T10:00:00.123Z"),  # hours off, as captured
+        ({"ts_epoch": "soon"}, "2025-10-09T10:00:00.000Z"),
+        ({"ts_epoch": {"x": 1}, "ts_event": True, "ts": 1760004003}, "2025-10-09T10:00:03.000Z"),
     ],
 )
-def test_the_time_is_the_first_timestamp_there_is(times, expected):
+def test_the_time_is_the_first_timestamp_that_can_be_read(times, expected):
     assert TRANSACTIONAL.one(**times).occurred_at == expected
 
 
@@ -138,7 +140,8 @@ def test_a_date_without_a_zone_is_no_time():
     none = {"ts": None, "ts_event": None, "ts_epoch": None}
     assert TRANSACTIONAL.rejected(**none) == "bad-time"
     assert TRANSACTIONAL.rejected(**none, date=None) == "missing-field"
-    assert TRANSACTIONAL.rejected(ts_epoch="soon") == "bad-time"
+    assert TRANSACTIONAL.rejected(**{**none, "ts_event": "soon"}) == "bad-time"
+    assert TRANSACTIONAL.rejected(ts_epoch="soon", ts_event=[1], ts="x") == "bad-time"
 
 
 @pytest.mark.parametrize(

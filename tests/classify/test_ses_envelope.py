@@ -140,6 +140,9 @@ def test_the_time_is_the_events_own_else_the_publications_else_the_mails():
         (None, PUBLISHED, SENT, PUBLISHED),
         ("", None, SENT, SENT),
         (None, None, "2025-10-09T08:53:20 +0000", "2025-10-09T08:53:20.000Z"),
+        ("soon", PUBLISHED, SENT, PUBLISHED),
+        ("soon", "later", SENT, SENT),
+        ({"x": 1}, None, SENT, SENT),
     ):
         message = {
             "eventType": "Delivery",

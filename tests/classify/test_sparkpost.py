@@ -197,6 +197,12 @@ def test_the_recipient_is_as_written_on_the_envelope_else_in_lower_case():
     assert BOUNCE.one(raw_rcpt_to=None).recipient == "nia@example.com"
 
 
+@pytest.mark.parametrize("raw", ["undisclosed", "bad addr", ["nia@example.com"], 7])
+def test_where_the_envelope_has_no_address_the_one_in_lower_case_counts(raw):
+    assert BOUNCE.one(raw_rcpt_to=raw).recipient == "nia@example.com"
+    assert BOUNCE.rejected(raw_rcpt_to=raw, rcpt_to=None) == ("bad-recipient" if isinstance(raw, str) else "wrong-type")
+
+
 def test_a_bounce_mail_that_lost_its_recipient_is_rejected():
     assert BOUNCE.rejected(type="out_of_band", raw_rcpt_to=None, rcpt_to=None) == "missing-field"
 
@@ -242,8 +248,8 @@ def test_a_delivery_has_no_words():
         ({"type": "parachute"}, "unknown-event"),
         ({"type": None}, "missing-field"),
         ({"type": ["bounce"]}, "wrong-type"),
-        ({"raw_rcpt_to": 5}, "wrong-type"),
-        ({"raw_rcpt_to": "nia"}, "bad-recipient"),
+        ({"raw_rcpt_to": 5, "rcpt_to": ""}, "wrong-type"),
+        ({"raw_rcpt_to": "nia", "rcpt_to": "nia"}, "bad-recipient"),
         ({"timestamp": None}, "missing-field"),
         ({"timestamp": "soon"}, "bad-time"),
     ],

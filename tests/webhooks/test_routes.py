@@ -4,6 +4,7 @@ import asyncio
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -230,6 +231,25 @@ async def test_a_body_that_does_not_come_is_not_waited_for(configured, taken, mo
 
     async with client_of(MemoryPublisher(taken.append), configured) as client:
         assert (await client.post("mailjet/acme", slow(), GOOD)).status == 408
+    assert taken == []
+
+
+async def test_who_hangs_up_in_the_middle_of_a_body_leaves_no_traceback(configured, taken, caplog):
+    meter = PrometheusMeter()
+    async with client_of(MemoryPublisher(taken.append), configured, meter) as client:
+        url = urlsplit(client._address)
+        for _ in range(3):
+            _, writer = await asyncio.open_connection(url.hostname, url.port)
+            head = f"POST /webhooks/mailjet/acme HTTP/1.1\r\nHost: x\r\nAuthorization: {GOOD['Authorization']}\r\n"
+            writer.write(head.encode() + b'Content-Length: 100\r\n\r\n{"event":')
+            await writer.drain()
+            await asyncio.sleep(0.05)
+            writer.transport.abort()
+        async with asyncio.timeout(2.0):
+            while b'answer="unreadable",provider="mailjet"} 3.0' not in meter.exposition():
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+    assert caplog.records == []
     assert taken == []
 
 

@@ -11,9 +11,9 @@ from agents.classify.fields import (
     Told,
     each_element,
     first_text,
+    first_time,
     lenient_text,
     required_text,
-    required_time,
     strict_text,
 )
 from schemas.rejected import Rejected
@@ -114,9 +114,8 @@ def _event(event: dict[str, Any]) -> Happening | Rejected:
 
 
 def _time(event: dict[str, Any]) -> int | Rejected:
-    name = next((name for name in _TIMES if event.get(name)), None)
-    if name:
-        return required_time(event, name)
+    if any(event.get(name) for name in _TIMES):
+        return first_time(*((name, event.get(name)) for name in _TIMES))
     if event.get("date") or event.get("date_event"):
         return Rejected("bad-time", "a date without a zone, and no timestamp")
     return Rejected("missing-field", "there is no timestamp")

@@ -11,11 +11,11 @@ from agents.classify.evidence import FAILURES, Happening
 from agents.classify.fields import (
     Told,
     first_text,
+    first_time,
     folded,
     lenient_text,
     object_of,
     required_text,
-    required_time,
     strict_text,
 )
 from agents.classify.sns import each_message
@@ -92,8 +92,9 @@ def _message(message: dict[str, Any], published: object) -> Iterable[Happening |
         return (Rejected("unknown-event", "Amazon SES has no such kind of event"),)
     mail, part = object_of(message.get("mail")), object_of(message.get(kind.part))
     # The event's own time, else when SNS got to know of it, else when the mail was sent: some kinds have no other.
-    told_at = part.get("timestamp") or published or mail.get("timestamp")
-    occurred_at = required_time({"timestamp": told_at}, "timestamp")
+    occurred_at = first_time(
+        ("timestamp", part.get("timestamp")), ("Timestamp", published), ("mail.timestamp", mail.get("timestamp"))
+    )
     if isinstance(occurred_at, Rejected):
         return (occurred_at,)
     message_id = strict_text(mail, "messageId")

@@ -6,6 +6,7 @@ Sources: SparkPost's webhook and events API reference and its page on bounce cla
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from agents.classify.address import canonical_recipient
 from agents.classify.evidence import FAILURES, Happening
 from agents.classify.fields import Told, each_element, lenient_text, required_text, required_time, strict_text
 from schemas.rejected import Rejected
@@ -99,8 +100,7 @@ def _event(event: dict[str, Any]) -> Happening | Rejected | None:
     if told is None:
         return Rejected("unknown-event", "SparkPost has no such type of event")
     outcome, permanent, provider_code = told
-    # rcpt_to is in lower case. A bounce that came by mail may have neither, where its headers were lost.
-    recipient = required_text(event, "raw_rcpt_to" if event.get("raw_rcpt_to") else "rcpt_to")
+    recipient = _recipient(event)
     if isinstance(recipient, Rejected):
         return recipient
     # An epoch of seconds as text; RFC 3339 in captured events of failed templates.
@@ -130,6 +130,18 @@ def _event(event: dict[str, Any]) -> Happening | Rejected | None:
         diagnostic=lenient_text(event.get("raw_reason")) or lenient_text(event.get("reason")) if failed else None,
         provider_code=provider_code,
     )
+
+
+def _recipient(event: dict[str, Any]) -> str | Rejected:
+    """Give the address as it was written, else the one in lower case, `rcpt_to`.
+
+    A bounce that came by mail may have neither, where its headers were lost.
+    """
+    raw = event.get("raw_rcpt_to")
+    usable = isinstance(raw, str) and isinstance(canonical_recipient(raw), str)
+    if usable or (raw and not event.get("rcpt_to")):
+        return required_text(event, "raw_rcpt_to")
+    return required_text(event, "rcpt_to")
 
 
 def _told(event: dict[str, Any], kind: str) -> tuple[Outcome, bool | None, str | None] | None:

@@ -166,6 +166,6 @@ async def _read(request: web.Request) -> bytes | Answer:
                     return "too-large"
     except TimeoutError:
         return "slow"
-    except web.RequestPayloadError:
+    except (web.RequestPayloadError, ConnectionError):  # the latter: whoever posted hung up, and hears no answer
         return "unreadable"
     return bytes(body)
