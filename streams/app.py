@@ -1,18 +1,28 @@
 """The Faust app: agents bound to topics, the table of contacts, and what of Faust is switched off and why."""
 
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
 import faust
 
-from streams.app_type import App
 from streams.batches import batch_topic, batches
 from streams.partition_runs import PartitionRuns
 from streams.redis_url import scheme_of
 from streams.settings import Settings
 
 HEARTBEATS_PER_SESSION: Final = 3.0  # three lost heartbeats in a row lose the session, as Kafka's own clients have it
+
+
+async def _nothing() -> None:
+    pass
+
+
+class App(faust.App):
+    """A Faust app. `before_revoked` is called when a rebalance begins, before Faust waits for the batches in work."""
+
+    before_revoked: Callable[[], Awaitable[None]] = staticmethod(_nothing)
 
 
 def make_app(settings: Settings) -> App:

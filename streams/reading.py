@@ -34,7 +34,7 @@ async def read_to_end(settings: Settings, topics: Mapping[str, Mapping[int, int]
     consumer = _consumer(settings)
     try:
         await consumer.start()
-        places = await _places(settings, consumer, topics)
+        places = await places_of(settings, consumer, topics)
         consumer.assign(places)
         await consumer.seek_to_beginning(*places)
         for name, offsets in topics.items():
@@ -56,7 +56,7 @@ async def ends_of(settings: Settings, topics: list[str]) -> dict[str, dict[int, 
     consumer = _consumer(settings)
     try:
         await consumer.start()
-        places = await _places(settings, consumer, {name: {} for name in topics})
+        places = await places_of(settings, consumer, {name: {} for name in topics})
         found = await consumer.end_offsets(places)
     finally:
         await asyncio.shield(consumer.stop())
@@ -76,13 +76,20 @@ def _consumer(settings: Settings) -> AIOKafkaConsumer:
     )
 
 
-async def _places(
+async def places_of(
     settings: Settings, consumer: AIOKafkaConsumer, topics: Mapping[str, Mapping[int, int]]
 ) -> list[TopicPartition]:
+    """Give the partitions of topics, as the catalogue has them: of a topic not asked for yet the client may know none.
+
+    Raises:
+        Failed: A topic does not exist.
+
+    """
+    # Asking for one unknown topic would create it on brokers that do so: the list of all does not.
     known = await consumer.topics()
     for name in topics:
         if settings.topic(name) not in known:
-            raise Failed(f"there is no topic {settings.topic(name)}; bounceline topics makes it")
+            raise Failed(f"there is no topic {settings.topic(name)} on this broker; bounceline topics creates it")
     topic_of = catalogue()
     return [
         TopicPartition(settings.topic(name), number) for name in topics for number in range(topic_of[name].partitions)

@@ -17,7 +17,7 @@ from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from streams.app_type import App
+from streams.app import App
 from streams.batches import BatchSchema, Chunk
 from streams.consumer_thread import ConsumerThread
 

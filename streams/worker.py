@@ -74,11 +74,11 @@ class Worker:
         )
 
         contact_key = contact_keys(settings.contact_secret)
-        store = make_contacts(self.app, settings.redis, catalogue()["delivery-events"].partitions).table.data
+        count = catalogue()["delivery-events"].partitions
+        store = make_contacts(self.app, settings.redis, count).table.data
         deliveries = Deliveries(settings, store.partitions, contact_key)
         changelog = Changelog(settings, store, self._publisher, deliveries.renote)
         self._contacts = RedisContactTable(settings, store.partitions, changelog, self._on_crash)
-        count = catalogue()["delivery-events"].partitions
         reader = ContactReader(store.partitions, contact_key, count)
         desk = make_desk(reader, self._publisher, contact_key, settings.policy)
         patient = ContactReader(store.partitions, contact_key, count, ASKED_SECONDS)

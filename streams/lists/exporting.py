@@ -17,9 +17,9 @@ from schemas.codec import decode_suppression, encode
 from schemas.rejected import Rejected
 from schemas.suppression import Reason, Suppression
 from schemas.times import parse_time
-from schemas.topics import catalogue
 from schemas.typology import Category, Status
 from streams.errors import Failed
+from streams.reading import places_of
 from streams.settings import Settings
 
 TOPIC: Final = "suppressions"
@@ -59,9 +59,9 @@ async def export_standing(
         KafkaError: The broker can't be used.
 
     """
-    topic, written = settings.topic(TOPIC), 0
+    written = 0
     async with _consumer(settings) as consumer:
-        places = await _places(consumer, topic)
+        places = await places_of(settings, consumer, {TOPIC: {}})
         consumer.assign(places)
         beginnings, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         total, done = sum(ends[place] - beginnings[place] for place in places), 0
@@ -105,14 +105,6 @@ def _exported(record: Suppression, reasons: tuple[Reason, ...]) -> Standing:
     return Standing(
         record.recipient, strongest.status, strongest.category, strongest.since, strongest.expires_at, reasons
     )
-
-
-async def _places(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    # Asking for one unknown topic would create it on brokers that do so: the list of all does not. How many partitions
-    # it has says the catalogue: what the client knows of a topic it has not asked for may be nothing.
-    if topic not in await consumer.topics():
-        raise Failed(f"there is no topic {topic} on this broker; bounceline topics creates it")
-    return [TopicPartition(topic, number) for number in range(catalogue()[TOPIC].partitions)]
 
 
 async def _to_the_end(

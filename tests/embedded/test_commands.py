@@ -1,7 +1,6 @@
 """Commands from end to end: release, suppress, erase and retract on `contact-commands`, with real broker and Redis."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
 
@@ -12,7 +11,7 @@ from redis.asyncio import Redis
 
 from streams.dev import run_workers
 from streams.dev_stack import Endpoints
-from tests.support.topics_io import Topics, topics_of
+from tests.support.topics_io import Topics, eventually, topics_of
 
 AT = "2026-11-20T10:{:02}:00.000Z"
 
@@ -58,13 +57,6 @@ class Operator:
             return said[-1] if said and said[-1] and said[-1]["cause"] == cause else None
 
         found: dict[str, Any] = await eventually(last)
-        return found
-
-
-async def eventually(condition: Callable[[], Awaitable[Any]]) -> Any:
-    async with asyncio.timeout(60):
-        while not (found := await condition()):
-            await asyncio.sleep(0.2)
         return found
 
 

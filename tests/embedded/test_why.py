@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from streams.dev import run_workers
 from streams.dev_stack import Endpoints
 from streams.records import fetch
 from streams.settings import Settings
-from tests.support.topics_io import Topics, topics_of
+from tests.support.topics_io import Topics, eventually, topics_of
 
 ROOT = Path(__file__).parents[2]
 WHO = "jane@example.com"
@@ -64,13 +64,6 @@ class Asker:
         out, errors = await ran.communicate()
         assert ran.returncode == code, errors.decode()
         return (errors if code else out).decode()
-
-
-async def eventually(condition: Callable[[], Awaitable[Any]]) -> Any:
-    async with asyncio.timeout(60):
-        while not (found := await condition()):
-            await asyncio.sleep(0.2)
-        return found
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Publishing reports and reading topics in tests, and knowing when everything before a point has been decided."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, Final
@@ -108,6 +108,14 @@ class Topics:
             yield reader
         finally:
             await reader.stop()
+
+
+async def eventually(condition: Callable[[], Awaitable[Any]]) -> Any:
+    """Give what a condition gives, once it gives anything; for a minute at most."""
+    async with asyncio.timeout(60):
+        while not (found := await condition()):
+            await asyncio.sleep(0.2)
+        return found
 
 
 def _complaint(recipient: str) -> bytes:
