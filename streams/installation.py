@@ -1,4 +1,7 @@
-"""What all workers of an installation must agree on: the contact secret, the policy and the operator's own rules."""
+"""What all workers of an installation must agree on: the contact secret, the policy and the operator's own rules.
+
+And what they need of their Redis: that it throws nothing away.
+"""
 
 import asyncio
 import hmac
@@ -8,6 +11,7 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
+from redis.asyncio import RedisCluster
 from redis.exceptions import RedisClusterException, RedisError
 
 from streams.errors import Failed
@@ -92,6 +96,10 @@ async def _first(settings: Settings, topic: str) -> bytes | None:
         await consumer.stop()
 
 
+class Evicts(Failed):
+    """Redis would throw state away when its memory is full: a contact that was evicted looks like a healthy one."""
+
+
 class Presence:
     """One worker among the workers of its group, so that none joins with another policy or other rules."""
 
@@ -109,8 +117,10 @@ class Presence:
         Raises:
             Disagreement: A worker with another policy or other rules is at work, and still is after it would have
                 been found dead.
+            Evicts: Redis throws keys away when its memory is full.
 
         """
+        await self._check_memory()
         for _ in range(round(ABSENT_SECONDS / REFRESH_SECONDS) + 2):
             if await self._seen():
                 return
@@ -122,11 +132,13 @@ class Presence:
 
         Raises:
             Disagreement: Such a worker got in while Redis did not know of us.
+            Evicts: As of `join`: somebody has changed it, or a failover has.
 
         """
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             with suppress(RedisError, RedisClusterException):
+                await self._check_memory()
                 if not await self._seen():
                     raise Disagreement(_DIFFERS)
 
@@ -135,6 +147,19 @@ class Presence:
         with suppress(RedisError, RedisClusterException):
             await self._redis.zrem(self._key, f"{self._agreement} {self._name}")
         await self._redis.aclose()
+
+    async def _check_memory(self) -> None:
+        if isinstance(self._redis, RedisCluster):
+            told = list((await self._redis.info("memory", target_nodes=RedisCluster.PRIMARIES)).values())
+        else:
+            told = [await self._redis.info("memory")]
+        for memory in told:
+            policy = memory.get("maxmemory_policy", "noeviction")  # a proxy may not say
+            if policy != "noeviction" and memory.get("maxmemory"):
+                raise Evicts(
+                    f"Redis has maxmemory-policy {policy}, and would throw state away when it is full: "
+                    "set noeviction (see deploy/redis.conf)"
+                )
 
     async def _seen(self) -> bool:
         arguments: list[str | int] = [self._agreement, self._name, round(ABSENT_SECONDS)]

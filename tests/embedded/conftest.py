@@ -1,15 +1,23 @@
-"""What tests of the state share: topics that exist, owners of the table, and a connection to Redis."""
+"""What these tests share: a Redis to start, topics that exist, owners of the table, and a connection to Redis."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
 
-from streams.dev_stack import Endpoints
+from streams.dev_stack import Endpoints, redis_binary
 from streams.publisher import KafkaPublisher
 from streams.settings import Settings, from_environment
 from streams.topics import ensure_topics
+from tests.support.apache import tool
 from tests.support.owner import Owner
+
+
+@pytest.fixture
+def binary(pytestconfig: pytest.Config) -> str:
+    """Give the Redis server of the chosen stack."""
+    apache = pytestconfig.getoption("--stack") == "apache"
+    return tool("redis-server", "redis-server") if apache else redis_binary()
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ async def test_a_wave_at_one_domain_is_held_and_told_and_said_in_the_end(
             return set(await blocked(topics)) == {*WAVE, *OTHERS}
 
         await eventually(all_said)
-        await topics.held_no_longer()
+        await topics.carried_out()
         for record in await topics.suppressions():
             assert record["reasons"]
         assert len({one["recipient"] for one in await topics.suppressions()}) == len(WAVE) + len(OTHERS)
@@ -116,7 +116,7 @@ async def test_what_is_held_survives_a_killed_worker_a_lost_redis_and_the_end_of
         run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix, BOUNCELINE_POLICY=own),
         topics_of(stack, prefix) as topics,
     ):
-        await topics.held_no_longer()
+        await topics.carried_out()
         assert set(await blocked(topics)) == {*WAVE, *OTHERS}
         by_key = [(one["recipient"], tuple(r["status"] for r in one["reasons"])) for one in await topics.suppressions()]
         assert len(set(by_key)) == len(by_key), "nothing is said twice"
@@ -138,7 +138,7 @@ async def test_a_wave_that_is_retracted_while_held_blocks_nobody(stack: Endpoint
         async def retracted() -> bool:
             return set(await blocked(topics)) == {WAVE[-1], *OTHERS}
 
-        await topics.held_no_longer()
+        await topics.carried_out()
         await eventually(retracted)
         await topics.decided()
         assert (await blocked(topics))[WAVE[-1]] == {"Spam"}
@@ -185,7 +185,7 @@ async def test_histories_of_which_everything_is_held_end_in_the_expected_decisio
             history = [renamed(name, line) for line in lines(name)]
             await topics.publish([value for _, value in history], [key for key, _ in history])
         await topics.decided()
-        await topics.held_no_longer()
+        await topics.carried_out()
         want = {
             (f"{name}-{tenant}", recipient): reasons
             for name in NAMES

@@ -71,6 +71,8 @@ async def test_a_worker_told_to_stop_ends_in_order_and_the_next_one_goes_on_wher
             await topics.decided()
         said = await topics.suppressions()
         assert sorted(one["recipient"] for one in said) == sorted(names), "each once"
+        told = [record.key for record in await topics.read("delivery-events")]
+        assert len(told) == len(set(told)), "no report twice"
 
 
 # A worker in which something of Faust's fails that is none of our agents, as soon as it takes work.

@@ -1,6 +1,7 @@
 """Workers that disagree on the contact secret, the policy or the rules do not work side by side."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import orjson
@@ -11,6 +12,7 @@ from streams.dev import run_workers
 from streams.dev_stack import Endpoints, StackFailed
 from streams.installation import Disagreement, Presence
 from streams.settings import from_environment
+from tests.support.redis_servers import start_redis
 from tests.support.topics_io import topics_of
 
 RULES = """
@@ -87,3 +89,25 @@ async def test_a_worker_that_finds_another_policy_or_other_rules_at_work_stops(
             await first.stay()
     await first.leave()
     await second.leave()
+
+
+async def test_a_redis_that_would_evict_state_is_refused_at_the_start_and_while_running(
+    binary: str, stack: Endpoints, prefix: str
+) -> None:
+    async with AsyncExitStack() as running:
+        _, port = await start_redis(binary, running, "--maxmemory", "64mb", "--maxmemory-policy", "volatile-lru")
+        endpoints = Endpoints(stack.kafka, f"redis://127.0.0.1:{port}/0")
+        with pytest.raises(StackFailed) as refused:
+            async with run_workers(endpoints, 1, BOUNCELINE_TOPIC_PREFIX=prefix):
+                pass
+        assert "maxmemory-policy volatile-lru" in refused.value.__notes__[0]
+
+        async with Redis.from_url(endpoints.redis) as redis:
+            await redis.config_set("maxmemory-policy", "noeviction")
+            async with run_workers(endpoints, 1, BOUNCELINE_TOPIC_PREFIX=prefix) as workers:
+                await redis.config_set("maxmemory-policy", "allkeys-lru")
+                async with asyncio.timeout(30):
+                    while workers[0].server.ended is None:
+                        await asyncio.sleep(0.1)
+                assert workers[0].server.ended == 1
+                assert "maxmemory-policy allkeys-lru" in workers[0].server.log()

@@ -3,23 +3,14 @@
 import asyncio
 
 import orjson
-import pytest
 
 from streams.dev import check, run_workers
-from streams.dev_stack import Endpoints, redis_binary
-from tests.support.apache import tool
+from streams.dev_stack import Endpoints
 from tests.support.conformance import expected, lines, standing
 from tests.support.redis_servers import cluster, sentinels
 from tests.support.topics_io import topics_of
 
 HISTORY = "disorder-and-repeats"
-
-
-@pytest.fixture
-def binary(pytestconfig: pytest.Config) -> str:
-    """Give the Redis server of the chosen stack."""
-    apache = pytestconfig.getoption("--stack") == "apache"
-    return tool("redis-server", "redis-server") if apache else redis_binary()
 
 
 def _history() -> list[tuple[bytes, bytes]]:

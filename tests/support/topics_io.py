@@ -82,8 +82,11 @@ class Topics:
                     for records in (await reader.getmany(timeout_ms=200)).values():
                         waiting -= {orjson.loads(record.value)["recipient"] for record in records if record.value}
 
-    async def held_no_longer(self) -> None:
-        """Return once all that a brake holds back has been passed on, and carried out, and deleted."""
+    async def carried_out(self) -> None:
+        """Return once all orders have been carried out, and with them what a brake holds back.
+
+        Among them is what a worker asks of the owner of a partition that it had lost without knowing (0015).
+        """
         async with asyncio.timeout(PATIENCE_SECONDS):
             while await self._left("bounceline-held-suppressions") or await self._left("bounceline-contact-orders"):
                 await asyncio.sleep(0.5)
