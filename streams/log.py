@@ -9,11 +9,14 @@ from typing import Any, Final
 import structlog
 
 # What a library quotes from a record may hold an address; nothing else with an at sign belongs in a log. Rather cut too
-# much than too little: what is written up to a word's at sign (in URLs %40), and what stands after it. A word is tried
-# from its beginning alone, so that long ones take no time.
-_ADDRESS: Final = re.compile(
-    r"""(?:"[^"\n]*"|(?<![^\s"<>@])[^\s"<>@]+)(?:@|%40)[^\s"'<>@]+""",
-)
+# much than too little: what is written up to a word's at sign, and what stands after it. A word is tried from its
+# beginning alone, and all that looks further is bounded, so that long texts take no time.
+_LOCAL: Final = r"""(?:"[^"\n]*(?:\\"[^"\n]*){0,4}"|(?<![^\s"<>@])[^\s"<>@]+)"""
+# As it is, wide, in URLs (once or twice), in HTML, in JSON and in Python.
+_AT: Final = r"""[@\uff20\ufe6b]|%(?:25)?40|&\#(?:64|[xX]40);|\\u0040|\\x40"""
+# In quoted-printable, and with space beside it, only where a domain follows: `lag=40`, `a @ b` are none.
+_LOOSE: Final = r"""(?:=40|[ \t]{1,3}@[ \t]{0,3}|@[ \t]{1,3})(?=[\w.-]{1,255}\.[^\W\d_]{2})"""
+_ADDRESS: Final = re.compile(rf"""{_LOCAL}(?:{_AT}|{_LOOSE})[^\s"'<>@]+""")
 
 
 def _without_addresses(_logger: Any, _method: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -42,8 +42,8 @@ RETURNED_KINDS: Final = frozenset(
 _HEADERS: Final = re.compile(r"(?:[!-9;-~]+[ \t]*:[^\n]*(?:\n|\Z)(?:[ \t][^\n]*(?:\n|\Z))*)*")
 # Text encodings mail is written in. Python has others, which are none or which complain.
 _CHARSET: Final = re.compile(
-    r"utf-?8|us-ascii|iso-8859-[0-9]{1,2}|windows-125[0-9]|koi8-[ru]|gb2312|gbk|gb18030|big5|euc-(?:jp|kr)|shift_jis"
-    r"|iso-2022-jp"
+    r"utf-?8|us-ascii|iso-?8859-[0-9]{1,2}|latin-?1|(?:windows-|cp)125[0-8]|tis-620|koi8-[ru]|gb2312|gbk|gb18030|big5"
+    r"|euc-(?:jp|kr)|shift_jis|iso-2022-(?:jp(?:-[1-3])?|kr)"
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ANGLE_ID: Final = re.compile(r"<\s*([^<>\s]+)\s*>")
@@ -97,8 +97,8 @@ def _one_line(value: object, limit: int) -> str:
         words = decode_header(text)
     except (HeaderParseError, ValueError):
         return text
-    decoded = [word if isinstance(word, str) else _decoded(word, charset or "us-ascii") for word, charset in words]
-    return " ".join("".join(decoded).split())
+    read = [word if isinstance(word, str) else decoded(word, charset or "us-ascii") for word, charset in words]
+    return " ".join("".join(read).split())
 
 
 def leaves(part: Part, depth: int = _MAX_DEPTH) -> list[Part]:
@@ -129,22 +129,38 @@ def text_of(part: Part) -> str:
     """Give the body of a part as text, its transfer encoding undone."""
     match field(part.headers, "Content-Transfer-Encoding").lower():
         case "quoted-printable":
-            decoded = quopri.decodestring(part.body.encode())
+            raw = quopri.decodestring(part.body.encode())
         case "base64":
             try:
-                decoded = binascii.a2b_base64(part.body.encode("ascii", "ignore"))
+                raw = binascii.a2b_base64(part.body.encode("ascii", "ignore"))
             except binascii.Error:
                 return part.body
         case _:
-            return part.body
+            return _unmangled(part)
     charset = _parameter(part, "charset") or "utf-8"
-    return _decoded(decoded, charset).replace("\r\n", "\n")
+    return decoded(raw, charset).replace("\r\n", "\n")
 
 
 def returned_headers(parts: list[Part]) -> Headers | None:
     """Give the headers of the message that came back, where a part holds it or them."""
     returned = next((part for part in parts if part.kind in RETURNED_KINDS), None)
     return None if returned is None else read_mail(text_of(returned)).headers
+
+
+def _unmangled(part: Part) -> str:
+    """Undo what who made text of a mail left: bytes that became a character each, and the escapes of ISO-2022.
+
+    Where that is not so, it does not decode and stays as it is, but for signs such as `§` in a few charsets.
+    """
+    charset = (_parameter(part, "charset") or "utf-8").lower()
+    if not part.kind.startswith("text/") or not _CHARSET.fullmatch(charset):
+        return part.body
+    if part.body.isascii() and "\x1b" not in part.body:
+        return part.body
+    try:
+        return part.body.encode("latin-1").decode(charset)
+    except (UnicodeError, LookupError):
+        return part.body
 
 
 def message_id(text: str) -> str | None:
@@ -166,7 +182,8 @@ def mail_time(text: str) -> int | None:
     return in_ms if in_ms >= 0 else None
 
 
-def _decoded(raw: bytes, charset: str) -> str:
+def decoded(raw: bytes, charset: str) -> str:
+    """Decode bytes in a charset that mail is written in, else as UTF-8; what is not in it becomes U+FFFD."""
     try:
         return raw.decode(charset if _CHARSET.fullmatch(charset.lower()) else "utf-8", "replace")
     except LookupError:  # ISO-8859-12, say, which does not exist

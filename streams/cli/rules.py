@@ -17,7 +17,7 @@ def check(file: Path, /, *, json: bool = False) -> None:
     """Check a rule file: what is wrong with it, what each of its examples is decided by, and what it changes.
 
     Its rows are tried before the built-in ones, as the worker does with BOUNCELINE_RULES. Ends with 0 if the file can
-    be used, with 1 if something is wrong with it.
+    be used, with 1 if something is wrong with it: then the faults come first.
 
     Parameters
     ----------
@@ -41,13 +41,16 @@ def check(file: Path, /, *, json: bool = False) -> None:
 
 def _lines(found: Check) -> list[str]:
     wide = max((len(row.row) for row in found.rows), default=0)
-    lines = [f"{_place(row.line)}{row.row:{wide}}  {_said(row.says):16}  {_example(row)}" for row in found.rows]
+    lines = []
+    # First, lest they are lost below hundreds of rows.
+    if found.faults:
+        lines += ["Wrong:"]
+        lines += [f"  {_place(one.line)}{one.row + ': ' if one.row else ''}{one.sentence}" for one in found.faults]
+        lines += [""] if found.rows else []
+    lines += [f"{_place(row.line)}{row.row:{wide}}  {_said(row.says):16}  {_example(row)}" for row in found.rows]
     if found.changes:
         lines += ["", "What these built-in rows are examples of is decided otherwise:"]
         lines += [f"  {_changed(change)}" for change in found.changes]
-    if found.faults:
-        lines += ["", "Wrong:"]
-        lines += [f"  {_place(one.line)}{one.row + ': ' if one.row else ''}{one.sentence}" for one in found.faults]
     return lines
 
 

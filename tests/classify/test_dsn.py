@@ -28,10 +28,36 @@ def test_an_action_means_with_a_comment_and_without(action, written):
 
 
 @pytest.mark.parametrize(
-    ("action", "reason"), [(None, "missing-field"), ("", "missing-field"), ("lost", "unknown-event")]
+    ("written", "reason"),
+    [
+        ({"Action": None, "Status": None}, "missing-field"),
+        ({"Action": "", "Status": "unknown"}, "missing-field"),
+        ({"Action": None, "Status": None, "Diagnostic_Code": "smtp; it did not work"}, "missing-field"),
+        ({"Action": "lost"}, "unknown-event"),
+    ],
 )
-def test_without_a_known_action_a_recipient_is_rejected(action, reason):
-    assert rejected(bounce(Action=action)) == reason
+def test_a_recipient_of_whom_nothing_says_what_became_is_rejected(written, reason):
+    assert rejected(bounce(**written)) == reason
+
+
+@pytest.mark.parametrize(
+    ("status", "diagnostic", "meaning"),
+    [
+        ("5.1.1", None, ("bounced", UU)),
+        ("5.7.1", None, ("bounced", None)),
+        ("5.2.2", "smtp; 452 4.2.2 mailbox full", ("bounced", QE)),
+        ("4.4.7", None, ("deferred", None)),
+        ("4.2.2", "smtp; 550 5.1.1 user unknown", ("deferred", None)),
+        ("2.1.5", None, ("delivered", None)),
+        (None, "smtp; 550 5.1.1 user unknown", ("bounced", UU)),
+        (None, "smtp; 552 mailbox full", ("bounced", QE)),
+        (None, "smtp; 451 try again later", ("deferred", None)),
+    ],
+)
+def test_without_an_action_the_class_of_the_code_says_what_became_of_it(status, diagnostic, meaning):
+    for action in (None, ""):
+        found = one(bounce(Action=action, Status=status, Diagnostic_Code=diagnostic))
+        assert (found.outcome, found.status) == meaning
 
 
 STATUSES = {

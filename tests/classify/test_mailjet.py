@@ -65,6 +65,12 @@ def test_an_error_has_the_status(error, hard):
     assert found.effect == "ignore" if found.status is None else found.effect in ("block", "count")
 
 
+@pytest.mark.parametrize(("hard", "status"), [(True, UU), (False, CI), (None, UU)])
+def test_the_flag_counts_for_what_mailjet_did_not_attempt_too(hard, status):
+    told = {"event": "blocked", "error": "user unknown", "error_related_to": "recipient"}
+    assert one(**told, hard_bounce=hard).status == status
+
+
 @pytest.mark.parametrize("error", ERRORS)
 def test_an_error_in_the_wrong_field_is_the_same_error(error):
     right = one(error=error, error_related_to=ERRORS[error])

@@ -72,7 +72,13 @@ EXPECTED = {
     "wrapped-by-a-gateway": ("m37", [GONE]),
     "expanded-and-no-address": (
         None,
-        [("list@example.com", "other", None), "bad-recipient", "bad-recipient", "missing-field", "unknown-event"],
+        [
+            ("list@example.com", "other", None),
+            "bad-recipient",
+            "bad-recipient",
+            ("jane@example.com", "bounced", UU),
+            "unknown-event",
+        ],
     ),
     "vacation-outlook": (None, ["not-a-report"]),
     "vacation-sieve": (None, ["not-a-report"]),

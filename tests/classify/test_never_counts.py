@@ -327,3 +327,18 @@ OWN_FAILURES = {
 def test_what_a_provider_files_under_the_sender_or_itself_is_ignored_beside_any_code(failure):
     event = reports.one(*OWN_FAILURES[failure])
     assert (event.status, event.effect) == (None, "ignore"), event.rule
+
+
+UNREAD = "550 Az üzenetet nem vesszük át"
+
+
+def test_words_in_a_language_that_is_not_read_block_nobody_at_once_unless_the_provider_says_hard():
+    assert classified(UNREAD, permanent=None).status == "Connection issue"
+    assert classified(UNREAD, permanent=False).status == "Connection issue"
+    assert reports.one("dsn", bounce(Status="5.0.0", Diagnostic_Code=f"smtp; {UNREAD}")).effect == "count"
+
+
+@pytest.mark.parametrize("words", [UNREAD, UNREAD.replace("550", "554 5.0.0"), UNREAD.replace("550 ", "")])
+def test_under_a_hard_flag_they_block_by_a_rule_of_their_own_that_a_release_can_name(words):
+    event = classified(words, permanent=True)
+    assert (event.status, event.rule) == (":", "permanent-unread")

@@ -31,6 +31,11 @@ def test_example_reaches_its_rule(row):
     assert verdict.effect == (TYPOLOGY[row["status"]].effect if "status" in row else row["effect"])
 
 
+@pytest.mark.parametrize("row", [row for row in WRITTEN if "judgement" in row["source"]], ids=lambda row: row["id"])
+def test_a_row_that_is_our_own_judgement_says_why(row):
+    assert row.get("why", "").strip()
+
+
 # A category of the provider's that says: the sender, the message, the rate, or our own systems.
 OUTRANKS_WORDS = {
     *("mailjet-content", "mailjet-sender-blocked", "mailjet-content-blocked", "mailjet-policy-issue"),

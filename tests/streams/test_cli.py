@@ -308,16 +308,19 @@ def test_rules_test_shows_what_each_example_hits(run, rules):
     assert done.out.decode() == "line 2    acme-gone  User unknown      example: acme-gone\n"
 
 
-def test_rules_test_names_every_fault_and_ends_with_1(run, rules):
+def test_rules_test_names_every_fault_before_all_rows_and_ends_with_1(run, rules):
     rules.write_text(WRONG)
     done = run("rules", "test", rules)
     assert (done.code, sentence(done)) == (1, f"{rules} has 2 faults and can't be used")
     lines = done.out.decode().splitlines()
     assert "line 12   acme-spam  User unknown      example: text-user-unknown (User unknown)" in lines
     assert "  spam-refusal  ignored -> User unknown, by acme-spam: counts what was ignored!" in lines
-    assert lines[-2:] == [
+    assert lines[:5] == [
+        "Wrong:",
         "  line 9    acme-odd: unknown key colour",
         "  line 12   acme-spam: its example does not match it, and is decided by text-user-unknown",
+        "",
+        "line 2    acme-gone  User unknown      example: acme-gone",
     ]
 
 

@@ -23,6 +23,17 @@ ADDRESSES = [
     "jane@localhost",
     "jane@[192.0.2.1]",
     "jane%40example.com",
+    "jane%2540example.com",
+    "jane=40example.com",
+    "jane @ example.com",
+    "jane @example.com",
+    "jane@ example.com",
+    "jane&#64;example.com",
+    "jane\\u0040example.com",
+    "bounces+jane=example.com@example.org",
+    '"jane \\" doe"@example.com',
+    "жанна@example.com",
+    "ジェーン@example.com",
 ]
 
 
@@ -42,6 +53,7 @@ def test_an_address_is_cut_out_of_any_text(address, around):
         "redis://redis:6379/0",
         'Traceback (most recent call last):\n  File "x.py", line 7, in f\n    @app.agent\n    return a @ b',
         "100 % of 40 partitions",
+        "lag=40 partitions=401.5 timeout=40s a=40.",
         "b3c1…/<address>",
         "",
     ],
@@ -75,6 +87,28 @@ def test_an_address_is_cut_out_at_any_depth_and_of_any_object(hidden):
 def test_no_word_with_an_at_sign_inside_is_left(text):
     left = _cut(text)
     assert not [word for word in left.replace('"', " ").replace("<", " ").split() if "a@b" in word]
+
+
+LOCALS = st.text("abcé.+_=-'жл", min_size=1, max_size=12)
+DOMAINS = st.from_regex(r"[a-z]{1,8}(-[a-z]{1,4})?\.[a-z]{2,6}", fullmatch=True)
+AT_SIGNS = st.sampled_from(["@", " @ ", "@ ", " @", "%40", "=40", "&#64;", "&#x40;", "\\u0040", "\\x40", "\uff20"])
+BESIDE = [("", ""), ("<", ">"), ('"', '"'), ("to ", ", dropped"), ('{"email":"', '","n":1}'), ("\t", "\n")]
+AROUND = st.sampled_from(BESIDE)
+
+
+@settings(max_examples=500, deadline=None)
+@given(LOCALS, AT_SIGNS, DOMAINS, AROUND)
+def test_no_way_to_write_an_address_leaves_who_and_where(local, at, domain, around):
+    left = _cut(f"x {around[0]}{local}{at}{domain}{around[1]} y")
+    assert domain not in left
+    assert f"{local}{at}" not in left
+    assert "<address>" in left
+    assert (left[:1], left[-1:]) == ("x", "y")
+
+
+@pytest.mark.parametrize("unit", ['\\"', '"', "a=40", "a @ ", "@ ", "a.", "=40x.", " @x.", "%40", "\\u0040"])
+def test_a_long_text_of_at_signs_takes_no_time(unit):  # in quadratic time it would run into the timeout of tests
+    assert len(_cut(unit * 50_000)) <= 50_000 * max(len(unit), len("<address>"))
 
 
 def test_a_long_word_takes_no_time():  # in quadratic time it would run into the timeout of tests

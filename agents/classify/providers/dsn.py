@@ -24,7 +24,7 @@ from agents.classify.mail import (
     returned_headers,
     text_of,
 )
-from agents.classify.status_codes import codes_in, generic_rank
+from agents.classify.status_codes import NO_CODES, codes_in, generic_rank
 from schemas.rejected import Rejected
 from schemas.report import Report
 from schemas.typology import Outcome
@@ -39,6 +39,9 @@ ACTIONS: Final[Mapping[str, Outcome]] = {
     "expanded": "other",
 }
 """`Action` to what became of the message."""
+
+CLASSES: Final[Mapping[str, Outcome]] = {"5": "bounced", "4": "deferred", "2": "delivered"}
+"""The same by the class of a code (RFC 3463, 2), where a recipient has no `Action`."""
 
 RECIPIENT_FIELDS: Final = (
     "Original-Recipient",  # the address we wrote to; after a forward the final one is a stranger's
@@ -88,7 +91,9 @@ def _standard(mail: Part, parts: list[Part]) -> list[Happening | Rejected]:
 def _of_group(
     group: Headers, report: Headers, of_message: Headers, message: str | None, words: str
 ) -> Happening | Rejected:
-    outcome = _outcome(group)
+    status = _status(group)
+    diagnostic = _untyped(field(group, "Diagnostic-Code")) or None
+    outcome = _outcome(group, status, diagnostic)
     if isinstance(outcome, Rejected):
         return outcome
     recipient = _recipient(group)
@@ -97,8 +102,6 @@ def _of_group(
     occurred_at = _time((group, "Last-Attempt-Date"), (report, "Date"), (of_message, "Arrival-Date"))
     if isinstance(occurred_at, Rejected):
         return occurred_at
-    status = _status(group)
-    diagnostic = _untyped(field(group, "Diagnostic-Code")) or None
     if diagnostic is None and outcome == "bounced" and (status is None or status.endswith(".0")):
         # Nothing but "failed": what the server says to people is all the evidence there is.
         diagnostic = words or None
@@ -122,12 +125,14 @@ def _nearer_code(status: str | None, diagnostic: str | None) -> str | None:
     return told if told and (status is None or generic_rank(told) <= generic_rank(status)) else status
 
 
-def _outcome(group: Headers) -> Outcome | Rejected:
-    """Read `Action`, of which only the first word counts: some add a comment."""
+def _outcome(group: Headers, status: str | None, diagnostic: str | None) -> Outcome | Rejected:
+    """Read the first word of `Action`, as some add a comment; without it the class of the code tells."""
     found = _ACTION.search(field(group, "Action").lower())
-    if found is None:
-        return Rejected("missing-field", "a recipient without Action")
-    return ACTIONS.get(found[0]) or Rejected("unknown-event", "RFC 3464 has no such Action")
+    if found is not None:
+        return ACTIONS.get(found[0]) or Rejected("unknown-event", "RFC 3464 has no such Action")
+    told = codes_in(diagnostic) if diagnostic else NO_CODES
+    code = status or told.enhanced or told.reply
+    return CLASSES[code[0]] if code else Rejected("missing-field", "a recipient with neither Action nor a code")
 
 
 def _recipient(group: Headers) -> str | Rejected:

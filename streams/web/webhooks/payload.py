@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import orjson
 
+from agents.classify.mail_bytes import mail_text
 from agents.ports import Outgoing
 from schemas.times import format_time
 from streams.web.webhooks.post import Payload, Post
@@ -33,12 +34,8 @@ def read_json(body: bytes) -> Payload | None:
 
 
 def read_mail(body: bytes) -> Payload | None:
-    """Read a raw mail as text.
-
-    Bytes that are not UTF-8 become U+FFFD: a recipient with one is refused later, where a guess could block somebody
-    else.
-    """
-    text = body.decode(errors="replace")
+    """Read a raw mail as text, each part in its own charset."""
+    text = mail_text(body)
     return Payload(orjson.dumps(text), text) if text.strip() else None
 
 
