@@ -85,11 +85,22 @@ class Known(NamedTuple):
     delivered: Sequence[Mark] = ()
 
 
+class Needed(NamedTuple):
+    """Until when something may be needed: for `span` ms of event time after `newest`, an event time in ms."""
+
+    newest: int
+    span: int
+
+
 class Changed(NamedTuple):
-    """What is to be remembered of a contact: its changed cells (None deletes one), and deliveries that are in none."""
+    """What is to be remembered of a contact: its changed cells (None deletes one), and deliveries that are in none.
+
+    `needed` says until when what is left of it, all cells together, may be needed; None for good.
+    """
 
     cells: Mapping[int, bytes | None]
     delivered: Sequence[Mark] = ()
+    needed: Needed | None = None
 
 
 class Fenced(Exception):

@@ -129,6 +129,10 @@ class Policy:
         self._hashes = {policy: _hash(policy) for policy in (default, *tenants.values())}
         self.longest_lateness = max(own.soft_bounce.allowed_lateness for own in (default, *tenants.values()))
         """The longest `allowed_lateness` of any tenant, in ms."""
+        self.longest_window = max(own.soft_bounce.window for own in (default, *tenants.values()))
+        """The longest `soft_bounce.window` of any tenant, in ms."""
+        self.longest_preblock = max(own.preblock.window for own in (default, *tenants.values()))
+        """The longest `preblock.window` of any tenant, in ms."""
         self.fingerprint = _hash({"": default, **tenants})
         """SHA-256 (hex) over all of it: what the workers of a group must have alike."""
 

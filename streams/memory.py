@@ -84,7 +84,7 @@ class MemoryTable:
 
     async def write(self, batch: Batch, changes: Mapping[str, Changed]) -> None:
         """Change cells and remember deliveries; a contact without any cell is forgotten."""
-        for contact, (cells, delivered) in changes.items():
+        for contact, (cells, delivered, _) in changes.items():
             known = {**self._cells.get(contact, {}), **cells}
             kept = {day: cell for day, cell in known.items() if cell is not None}
             if kept:

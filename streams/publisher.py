@@ -22,8 +22,8 @@ MAX_REQUEST_BYTES: Final = 5_308_416
 MAX_BATCH_BYTES: Final = 262_144
 """A quarter of what the smallest topic takes. A single record may be larger: it goes alone."""
 
-_Headers = Sequence[tuple[str, bytes]]
-_Record = tuple[bytes | None, bytes | None, _Headers]
+Headers = Sequence[tuple[str, bytes]]
+_Record = tuple[bytes | None, bytes | None, Headers]
 
 
 _words: Final = struct.Struct("<16I").unpack
@@ -91,13 +91,13 @@ class KafkaPublisher:
         await asyncio.gather(*(self._write(*place, records) for place, records in by_place.items()))
 
     async def publish_to(
-        self, topic: str, partition: int, records: Iterable[tuple[bytes, bytes | None]], headers: _Headers
+        self, topic: str, partition: int, records: Iterable[tuple[bytes | None, bytes | None, Headers]]
     ) -> int:
-        """Write key and value pairs to one partition of a topic of ours, in order, all with the same headers.
+        """Write records, each key, value and headers, to one partition of a topic of ours, in order.
 
         Returns the offset of the last one; -1 where there is none.
         """
-        return await self._write(topic, partition, [(key, value, headers) for key, value in records])
+        return await self._write(topic, partition, list(records))
 
     async def _partitions(self, topic: str) -> int:
         return len(await patiently(partial(self._producer.partitions_for, self._settings.topic(topic))))

@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from agents.ports import Batch, Changed, ContactTable, Fenced, Known, Meter, Outgoing, Publisher
-from agents.suppress.cells import changes, to_cells, to_contact, to_deliveries
+from agents.suppress.cells import STANDING, changes, to_cells, to_contact, to_deliveries
 from agents.suppress.contact import Contact
 from agents.suppress.decision import Decision, Erased, Name, TimedOrder, carry_out, retract
 from agents.suppress.identity import ContactKeys, contact_name, network_name
+from agents.suppress.needed import of_contact
 from agents.suppress.network import learnt, taken_back
 from agents.suppress.partition import PARTITION, Incident, Partition, to_partition
 from agents.suppress.partition import to_cells as partition_cells
@@ -98,13 +99,15 @@ class Book:
         self, decision: Decision, names: Mapping[Name, str], found: Found, known: Mapping[Name, Contact]
     ) -> dict[str, Changed]:
         """Give what is to be remembered of the contacts that a decision has changed."""
-        return {
-            names[name]: Changed(
-                changes(found[names[name]].cells, to_cells(known[name])),
-                [mark for mark in to_deliveries(known[name]) if mark not in found[names[name]].delivered],
-            )
-            for name in decision.changed
-        }
+        changed = {}
+        for name in decision.changed:
+            key, contact = names[name], known[name]
+            cells = changes(found[key].cells, to_cells(contact))
+            if contact.is_forgotten:
+                cells.setdefault(STANDING, None)  # it names the person, and outlives in the changelog what expires here
+            delivered = [mark for mark in to_deliveries(contact) if mark not in found[key].delivered]
+            changed[key] = Changed(cells, delivered, of_contact(contact, self._policy))
+        return changed
 
     # -- orders -------------------------------------------------------------------------------------------------
 
@@ -133,7 +136,7 @@ class Book:
         for order, _ in orders:
             if isinstance(order, Retract):
                 partition = partition.with_incident(order)
-        changed = with_asked(self.changed(decision, names, found, known), orders, found)
+        changed = with_asked(self.changed(decision, names, found, known), orders, found, self._policy)
         changed |= self.unlearnt(decision, known, found)
         for key, own in remembered(found, partition._replace(pending=())).items():
             changed[key] = Changed({**changed.get(key, Changed({})).cells, **own.cells})

@@ -92,8 +92,10 @@ def to_contact(cells: Cells, delivered: Sequence[Mark] = ()) -> Contact:
             for own, parts in ((contact.at_once, part.at_once), (contact.by_hand, part.by_hand)):
                 for status, events in parts.items():
                     own.setdefault(status, []).extend(events)  # days come in order
-    forgotten = contact.orders.is_forgotten
-    contact.marks = sorted({*contact.marks, *(mark for mark in delivered if not forgotten(mark[0]))})
+    contact.marks = sorted({*contact.marks, *delivered})
+    if contact.orders.erased is not None:
+        # Deliveries that are remembered apart; and days that the table had let go of, and a restore has brought back.
+        contact.marks = [mark for mark in contact.marks if not contact.orders.is_forgotten(mark[0])]
     return contact
 
 

@@ -9,6 +9,7 @@ from agents.suppress.cells import NO_DAY
 from agents.suppress.contact import Contact
 from agents.suppress.decision import Name, Timed
 from agents.suppress.identity import ContactKeys, network_name
+from agents.suppress.needed import of_network
 from schemas.command import Retract
 from schemas.policy import Policy
 
@@ -79,5 +80,5 @@ def learnt(
         after = pruned(merged(left, told.get(name, {})), newest, policy)
         cell = to_cell(after) if after else None
         if cell != before:
-            changed[name] = Changed({NO_DAY: cell})
+            changed[name] = Changed({NO_DAY: cell}, (), of_network(after, policy))
     return changed

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from agents.ports import Changed, Known, Outgoing
 from agents.suppress.decision import Decision, Erased, Name, TimedOrder
+from agents.suppress.needed import of_cells
 from schemas.codec import encode
 from schemas.order import ORDERS, Restatement, order_key
+from schemas.policy import Policy
 
 
 def restatements(decision: Decision, names: Mapping[Name, str], changed: Mapping[str, Changed]) -> Sequence[Outgoing]:
@@ -35,14 +37,14 @@ def asked_of(orders: Iterable[TimedOrder]) -> dict[str, None]:
 
 
 def with_asked(
-    changed: Mapping[str, Changed], orders: Iterable[TimedOrder], found: Mapping[str, Known]
+    changed: Mapping[str, Changed], orders: Iterable[TimedOrder], found: Mapping[str, Known], policy: Policy
 ) -> dict[str, Changed]:
     """Give what is to be remembered: what has changed, and beside it the cells that orders ask for again, as found."""
     all_of_it = dict(changed)
     for order, _ in orders:
         if isinstance(order, Restatement):
             known = found[order.contact].cells
-            cells, delivered = all_of_it.get(order.contact, Changed({}))
+            own = all_of_it.get(order.contact) or Changed({}, (), of_cells(order.contact, known, policy))
             again = {day: known.get(day) for day in order.cells}
-            all_of_it[order.contact] = Changed({**again, **cells}, delivered)
+            all_of_it[order.contact] = own._replace(cells={**again, **own.cells})
     return all_of_it

@@ -3,11 +3,14 @@
 Every record carries its writer's fence, the changelog offset at which that writer took the partition. What a former
 owner still writes after a newer one took over stands behind a higher fence in the log, and is passed over where the
 newer one has written the same window. Where it has not, or where compaction has left nothing else, it is what is known.
+A key that is not kept for good has its records say for how many seconds after the last of them; a restore begins them
+anew.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -45,17 +48,24 @@ class Changelog:
         self._publisher = publisher
         self._renote = renote
 
-    async def write(self, partition: int, changes: Mapping[str, Changes]) -> int:
-        """Write changed windows of a partition that is ours; give the offset of the last record, acknowledged."""
+    async def write(
+        self, partition: int, changes: Mapping[str, Changes], seconds: Mapping[str, int] = MappingProxyType({})
+    ) -> int:
+        """Write changed windows of a partition that is ours; give the offset of the last record, acknowledged.
+
+        `seconds` is how long what is left under a table key is kept; for good where it is not named.
+        """
         owned = self._partitions.owned(partition)
         if owned is None:
             raise RuntimeError(f"partition {partition} is written before it is read")
+        fence = _fence_header(owned.fence)
         records = [
-            (self._store.changelog_key(key, window), value)
+            (self._store.changelog_key(key, window), value, headers)
             for key, windows in changes.items()
+            for headers in [[fence, _seconds_header(seconds[key])] if key in seconds else [fence]]
             for window, value in windows.items()
         ]
-        return await self._publisher.publish_to(TOPIC, partition, records, [_fence_header(owned.fence)])
+        return await self._publisher.publish_to(TOPIC, partition, records)
 
     async def restore(self, partition: int, source: int, wanted: Callable[[], bool]) -> None:
         """Make a partition whole in Redis, and ours: up to the end of the changelog, and with all notes of the source.
@@ -94,7 +104,7 @@ class Changelog:
         async with aclosing(self._renote(partition, noted_to, source)) as found:
             async for notes in found:
                 _check(wanted, partition)
-                await self._partitions.restore(partition, fence, end, {}, notes)
+                await self._partitions.restore(partition, fence, end, {}, {}, notes)
         await self._partitions.end_restore(partition, end, Owned(fence, end, max(source, noted_to or 0)), writer)
 
     async def _foreign(self, partition: int, fence: int) -> int:
@@ -114,7 +124,7 @@ class Changelog:
         Cancelled amid it, waits for it all the same: a mark that came after we have let go of the partition would stand
         above its new owner's, and what that one writes would pass for a former owner's.
         """
-        marking = asyncio.ensure_future(self._publisher.publish_to(TOPIC, partition, [(TAKEN, b"")], headers))
+        marking = asyncio.ensure_future(self._publisher.publish_to(TOPIC, partition, [(TAKEN, b"", headers)]))
         try:
             return await asyncio.shield(marking)
         except asyncio.CancelledError:
@@ -131,6 +141,7 @@ class Changelog:
         """
         highest = 0
         changes: dict[str, dict[int, bytes | None]] = {}
+        seconds: dict[str, int] = {}
         deleted: set[tuple[str, int]] = set()  # for the time of a restore, some 250 bytes each
         stale: dict[tuple[str, int], bytes] = {}
         async with aclosing(read_stretch(self._settings, TOPIC, partition, start, end + 1)) as stretch:
@@ -149,14 +160,17 @@ class Changelog:
                     writer = written_under
                     (deleted.add if record.value is None else deleted.discard)(window)
                     changes.setdefault(window[0], {})[window[1]] = record.value
+                    seconds[window[0]] = _seconds_of(record)  # the last one tells of the key as it is now
                     if len(changes) >= CHANGES_PER_CALL:
-                        await self._partitions.restore(partition, fence, end, changes)
+                        await self._partitions.restore(partition, fence, end, changes, seconds)
                         changes.clear()
+                        seconds.clear()
         if highest > fence:
             raise Fenced(f"partition {partition} was taken by another worker")
-        await self._partitions.restore(partition, fence, end, changes)
+        await self._partitions.restore(partition, fence, end, changes, seconds)
         # Where Redis was whole before `start`, the later owner has decided again what the former one wrote.
         forgotten = {window: value for window, value in stale.items() if window not in deleted} if not start else {}
+        # For good: what they knew beside it is not known.
         await self._partitions.restore(partition, fence, end, await self._missing(partition, forgotten))
         return writer
 
@@ -183,3 +197,12 @@ def _fence_header(fence: int) -> tuple[str, bytes]:
 def _fence_of(record: ConsumerRecord) -> int:
     """Give the fence a record was written under; the mark of a new owner is its own."""
     return int(record.headers[0][1]) if record.headers else record.offset
+
+
+def _seconds_header(seconds: int) -> tuple[str, bytes]:
+    return "seconds", str(seconds).encode()
+
+
+def _seconds_of(record: ConsumerRecord) -> int:
+    """Give how long a record's key is kept as of this record; 0 for good."""
+    return int(record.headers[1][1]) if len(record.headers) > 1 else 0

@@ -1,6 +1,7 @@
 """The table of contacts: a Faust windowed table in Redis, read and written a batch at a time."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -9,7 +10,8 @@ from typing import Any, Final
 
 import faust
 
-from agents.ports import Batch, Changed, Fenced, Known
+from agents.ports import Batch, Changed, Fenced, Known, Needed
+from schemas.times import DAY, SECOND
 from streams.partition_reader import committed
 from streams.patience import patiently
 from streams.publisher import partition_of
@@ -22,6 +24,10 @@ from streams.state.walking import Walks
 
 CONTACTS: Final = "contacts"
 
+NET_SECONDS: Final = 15 * DAY // SECOND
+"""How much longer than an event may need it something stays: a day longer than a report may wait on `esp-reports` and
+then its event on `delivery-events`, 7 days each."""
+
 REVOKED_SECONDS: Final = 3.0
 """How long a rebalance may wait for us to stop restoring; less than any session."""
 
@@ -29,7 +35,8 @@ REVOKED_SECONDS: Final = 3.0
 def make_contacts(app: faust.App, redis: str, partitions: int) -> Any:
     """Declare the table of contacts: tumbling windows of one day of event time, values as the agents wrote them.
 
-    No `expires`: Faust would expire by wall clock and leak on the way. The fold deletes what is not needed any more.
+    No `expires`: Faust would expire by wall clock and leak on the way. The fold deletes what is not needed any more;
+    what no event comes back to, Redis does, long after.
     """
     table = app.Table(
         CONTACTS,
@@ -91,6 +98,7 @@ class RedisContactTable:
         """Write the changelog, wait for the broker, then write Redis: Redis never knows more than the changelog."""
         forgotten = self._forgotten.get(batch.partition, 0)
         cells: dict[str, Changes] = {contact: changed.cells for contact, changed in changes.items() if changed.cells}
+        seconds = {contact: _seconds(one.needed) for contact, one in changes.items() if one.needed and one.cells}
         notes = to_notes((contact, changed.delivered) for contact, changed in changes.items())
         for hour in over(notes, forgotten):
             del notes[hour]
@@ -104,7 +112,7 @@ class RedisContactTable:
         new = [hour for hour in notes if hour not in self._hours[batch.partition]]
         if new:
             cells[HOURS] = dict.fromkeys(new, b"%d" % start)
-        await self._write(batch, Write(cells, None, end, notes))
+        await self._write(batch, Write(cells, None, end, notes, seconds=seconds))
         self._hours[batch.partition].update((hour, start) for hour in new)
 
     async def forget(self, batch: Batch, before: int) -> None:
@@ -131,7 +139,7 @@ class RedisContactTable:
         """Write; `decided` says that the batch itself has been written before."""
         partition = batch.partition
         if write.changes:
-            write = write._replace(offset=await self._changelog.write(partition, write.changes))
+            write = write._replace(offset=await self._changelog.write(partition, write.changes, write.seconds))
         while True:
             try:
                 return await patiently(partial(self._partitions.write, partition, write))
@@ -221,3 +229,9 @@ class RedisContactTable:
                 await patiently(lambda: self._changelog.restore(partition, source, wanted))
                 restored = True
         self._hours[partition] = to_hours(await patiently(lambda: self._partitions.windows(partition, HOURS)))
+
+
+def _seconds(needed: Needed) -> int:
+    """Give how long to keep what may be needed: as counted from now, or from its newest event where that is ahead."""
+    ahead = max(0, needed.newest - round(time.time() * 1000))
+    return (ahead + needed.span) // SECOND + NET_SECONDS

@@ -6,7 +6,7 @@ All keys of a partition share a hash tag, so that values and bookkeeping change 
                                                `src` offset of the source up to which (exclusive) it was applied,
                                                `by` the fence of the last who wrote,
                                                `restoring` the token of a restore under way, and its steps
-    <name>:{<table>:<partition>}:<key>         hash: window number -> value
+    <name>:{<table>:<partition>}:<key>         hash: window number -> value; has a TTL where it is not kept for good
     <name>:{<table>:<partition>}:notes:<slot>  hash: short key -> texts, joined by commas; in no changelog
 
 Redis is a cache of the changelog, never the truth. Every read and every write of a batch compares the bookkeeping with
@@ -66,6 +66,7 @@ class Write(NamedTuple):
     source: the source offset up to which (exclusive) this applies the source.
     notes: slot -> table key -> texts.
     dropped: slots to delete.
+    seconds: table key -> how long what is left under it is kept, unless it is changed again; for good without.
     """
 
     changes: Mapping[str, Changes]
@@ -73,6 +74,7 @@ class Write(NamedTuple):
     source: int
     notes: Notes = MappingProxyType({})
     dropped: Collection[int] = ()
+    seconds: Mapping[str, int] = MappingProxyType({})
 
 
 class RedisPartitions:
@@ -164,7 +166,7 @@ class RedisPartitions:
             max(ours.source, write.source),  # smaller where a batch is decided again
         )
         args: list[int | bytes] = [ours.fence, after.offset, ours.offset, after.source, ours.source]
-        args += [scripts.packed(write.changes), *_noted(write.notes), _slots(write.dropped)]
+        args += [scripts.packed(write.changes, write.seconds), *_noted(write.notes), _slots(write.dropped)]
         match await self._write(keys=[self.meta(partition)], args=args):
             case 1:
                 self._owned[partition] = after
@@ -225,16 +227,22 @@ class RedisPartitions:
         self._steps[partition] = step + 1
 
     async def restore(
-        self, partition: int, fence: int, token: int, changes: Mapping[str, Changes], notes: Notes | None = None
+        self,
+        partition: int,
+        fence: int,
+        token: int,
+        changes: Mapping[str, Changes],
+        seconds: Mapping[str, int] = MappingProxyType({}),
+        notes: Notes = MappingProxyType({}),
     ) -> None:
-        """Write restored windows and notes. They do not count as whole before `end_restore` says so.
+        """Write restored windows and notes, as `write` does. They do not count before `end_restore` says so.
 
         Raises:
             Fenced: A newer fence is there.
             StateLost: What was restored so far has been lost.
 
         """
-        await self._step(partition, self._restore, fence, token, scripts.packed(changes), *_noted(notes or {}))
+        await self._step(partition, self._restore, fence, token, scripts.packed(changes, seconds), *_noted(notes))
 
     async def end_restore(self, partition: int, token: int, owned: Owned, writer: int) -> None:
         """Take note that a partition is whole and ours; `writer` is the fence of the last who wrote any of it.

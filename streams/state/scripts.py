@@ -43,6 +43,7 @@ local function apply(packed)
     local key = KEYS[1] .. ':' .. change[1]
     in_pieces('HSET', key, change[2])
     in_pieces('HDEL', key, change[3])
+    if change[4] > 0 then redis.call('EXPIRE', key, change[4]) else redis.call('PERSIST', key) end
   end
 end
 local function note(packed, seconds, limit)
@@ -145,14 +146,18 @@ def packed_names(names: Sequence[str]) -> bytes:
     return msgspec.msgpack.encode(names)
 
 
-def packed(changes: Mapping[str, Changes]) -> bytes:
-    """Pack changes as the scripts read them: [key, [field, value, …], [field to delete, …]] each, in MessagePack."""
+def packed(changes: Mapping[str, Changes], seconds: Mapping[str, int]) -> bytes:
+    """Pack changes as the scripts read them, in MessagePack: [key, [field, value, …], [field to delete, …], seconds].
+
+    The seconds are those that the key is kept after this; 0 for good.
+    """
     return msgspec.msgpack.encode(
         [
             [
                 key,
                 [part for field, value in own.items() if value is not None for part in (str(field), value.decode())],
                 [str(field) for field, value in own.items() if value is None],
+                seconds.get(key, 0),
             ]
             for key, own in changes.items()
         ]

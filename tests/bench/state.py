@@ -33,6 +33,7 @@ NOTES = 200_000
 PARTITIONS = 8
 START = 20_000 * DAY
 PER_WRITE = 2_000
+KEPT_SECONDS = 380 * 86_400
 
 
 def _name(number: int) -> str:
@@ -62,10 +63,10 @@ async def measure() -> dict[str, float]:
             partition = partition_of(name[5:].encode(), PARTITIONS)
             waiting[partition][name] = _cells(number)
             if len(waiting[partition]) >= PER_WRITE:
-                await changelog.write(partition, waiting[partition])
+                await changelog.write(partition, waiting[partition], dict.fromkeys(waiting[partition], KEPT_SECONDS))
                 waiting[partition] = {}
         for partition, changes in waiting.items():
-            await changelog.write(partition, changes)
+            await changelog.write(partition, changes, dict.fromkeys(changes, KEPT_SECONDS))
         await redis.flushall()
         empty = (await redis.info("memory"))["used_memory"]
         for partition in range(PARTITIONS):

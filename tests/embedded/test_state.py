@@ -263,9 +263,9 @@ async def test_deliveries_are_read_again_from_the_events_after_a_loss_of_redis(
     recipient = recipient_here()
     name = contact_name(contact_keys(settings.contact_secret), "acme", recipient)
     history = [Event(_delivered(minutes, "")[0], f"m{minutes}", "delivered") for minutes in (5, 40, 70, 80)]
-    records = [(None, encode(delivery_event(event, recipient=recipient))) for event in history]
+    records = [(None, encode(delivery_event(event, recipient=recipient)), ()) for event in history]
     publisher = owner.changelog._publisher
-    assert await publisher.publish_to("delivery-events", PARTITION, records, ()) == 3
+    assert await publisher.publish_to("delivery-events", PARTITION, records) == 3
     await owner.cells()
     earlier: dict[bytes, Any] = {}
     for place, event in enumerate(history[:3]):
@@ -347,8 +347,8 @@ async def test_a_flush_noticed_when_an_hour_is_dropped_loses_nothing(
     recipient = recipient_here()
     name = contact_name(contact_keys(settings.contact_secret), "acme", recipient)
     history = [Event(_delivered(minutes, "")[0], f"m{minutes}", "delivered") for minutes in (5, 200)]
-    records = [(None, encode(delivery_event(event, recipient=recipient))) for event in history]
-    await owner.changelog._publisher.publish_to("delivery-events", PARTITION, records, ())
+    records = [(None, encode(delivery_event(event, recipient=recipient)), ()) for event in history]
+    await owner.changelog._publisher.publish_to("delivery-events", PARTITION, records)
     await owner.cells()
     for place, event in enumerate(history):
         owner.at = place
