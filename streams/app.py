@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import faust
+from mode.utils.queues import ThrowableQueue
 
 from streams.batches import batch_topic, batches
 from streams.partition_runs import PartitionRuns
@@ -23,6 +24,15 @@ class App(faust.App):
     """A Faust app. `before_revoked` is called when a rebalance begins, before Faust waits for the batches in work."""
 
     before_revoked: Callable[[], Awaitable[None]] = staticmethod(_nothing)
+
+    def FlowControlQueue(self, maxsize: int | None = None, *, clear_on_resume: bool = False) -> ThrowableQueue[Any]:  # noqa: N802 - Faust's
+        """Make a queue of an agent's messages, one that is not emptied when a rebalance ends.
+
+        Faust empties it once it has gone back to the committed offsets, though it fetches while it does so: what came
+        of a partition that had gone back already would be read no more, and nothing behind it be committed. What is of
+        before the rebalance needs no emptying: an agent's stream passes it over by its generation.
+        """
+        return super().FlowControlQueue(maxsize)
 
 
 def make_app(settings: Settings) -> App:

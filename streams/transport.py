@@ -264,8 +264,14 @@ class Consumer(driver.Consumer):
         self._delivered.clear()
         self._stamps.clear()
         self._at_end.clear()
-        await super().perform_seek()
+        # Before: the client sets back one partition after the other and asks the broker in between. What it gives of
+        # the first ones meanwhile may be passed over, and then all has to go back once more.
         self._skipped = False
+        try:
+            await super().perform_seek()
+        except BaseException:
+            self._skipped = True
+            raise
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit what is done before Faust forgets it, then let go of the partitions."""

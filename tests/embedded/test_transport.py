@@ -5,7 +5,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import cast
+from itertools import count
+from typing import Any, cast
 
 import faust
 import pytest
@@ -15,7 +16,7 @@ from aiokafka.structs import TopicPartition
 from faust.types import TP
 
 from streams.app import bind, make_app
-from streams.batches import Chunk, FaustBatch
+from streams.batches import Chunk, FaustBatch, batch_topic, batches
 from streams.dev_stack import Endpoints
 from streams.partition_runs import PartitionRuns
 from streams.settings import Settings, from_environment
@@ -44,10 +45,8 @@ async def _filled_topic(settings: Settings) -> str:
     await admin.start()
     await admin.create_topics([NewTopic(name, 1, 1)])
     await admin.close()
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka)
-    await producer.start()
-    await asyncio.gather(*[await producer.send(name, b"%d" % n, partition=0) for n in range(RECORDS)])
-    await producer.stop()
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka) as producer:
+        await asyncio.gather(*[await producer.send(name, b"%d" % n, partition=0) for n in range(RECORDS)])
     return name
 
 
@@ -146,6 +145,69 @@ async def test_going_back_gives_everything_again_that_was_not_acknowledged(
         await app.consumer.perform_seek()
         await _until(lambda: sum(len(batch.records) for batch in seen) >= RECORDS - first)
         assert [number for batch in seen for number in _numbers(batch)] == list(range(first, RECORDS))
+
+
+async def test_what_waits_for_an_agent_when_a_rebalance_ends_is_not_thrown_away(stack: Endpoints, prefix: str) -> None:
+    """Story: an agent is slow, and batches that were delivered wait before it when Faust lets messages flow again."""
+    settings = _settings(stack, prefix)
+    topic = await _filled_topic(settings)
+    seen: list[FaustBatch] = []
+    gate = asyncio.Event()
+
+    async def collect(stream: Any) -> None:
+        async for batch in batches(stream):
+            await gate.wait()
+            seen.append(batch)
+
+    app = make_app(settings)
+    app.agent(batch_topic(app, topic), name="collect")(collect)
+    await app.start()
+    try:
+        consumer = cast("Consumer", app.consumer)
+        await _until(lambda: len(consumer._outstanding.get(TP(topic, 0), ())) > 1 and not app.rebalancing)
+        app.flow_control.resume()
+        gate.set()
+        await _until(lambda: sum(len(batch.records) for batch in seen) == RECORDS)
+    finally:
+        app.conf.stream_wait_empty = False
+        await app.stop()
+
+
+async def test_what_is_passed_over_while_it_goes_back_comes_again(
+    stack: Endpoints, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Story: a fetch that began before a rebalance brings records in the midst of going back to what is committed.
+
+    The first partition has been set back by then, and the client is still asking for the offsets of the others.
+    """
+    settings = _settings(stack, prefix)
+    topic = await _filled_topic(settings)
+    seen: list[FaustBatch] = []
+    async with _running(settings, topic, seen, [], raises=0) as app:
+        await _until(lambda: sum(len(batch.records) for batch in seen) == RECORDS)
+        for batch in seen:
+            batch.done()
+        await app.consumer.commit()
+        seen.clear()
+        thread = cast("Consumer", app.consumer)._thread
+        set_back, numbers = thread.seek_to_committed, count(RECORDS)
+
+        async def slowly() -> Any:
+            found = await set_back()
+            app.consumer_generation_id += 1  # as a rebalance does, amid a fetch
+            await producer.send_and_wait(topic, b"%d" % next(numbers), partition=0)
+            await asyncio.sleep(2.0)  # longer than any fetch
+            return found
+
+        async with AIOKafkaProducer(bootstrap_servers=settings.kafka) as producer:
+            for expected in range(RECORDS, RECORDS + 3):  # a fetch that ends at that very moment gives it rightly
+                with monkeypatch.context() as patched:
+                    patched.setattr(thread, "seek_to_committed", slowly)
+                    await app.consumer.perform_seek()
+                await _until(lambda expected=expected: expected in [n for batch in seen for n in _numbers(batch)])
+                for batch in seen:
+                    batch.done()
+                await app.consumer.commit()
 
 
 async def test_a_rebalance_waits_for_no_batch_that_has_been_dropped(stack: Endpoints, prefix: str) -> None:
