@@ -10,8 +10,8 @@ import structlog
 from faust.types import TP
 from redis.exceptions import RedisClusterException, RedisError
 
+from agents.budget import Budget
 from agents.classify.agent import make_classify_agent
-from agents.classify.budget import Budget
 from agents.command.agent import make_command_agent
 from agents.gate.agent import make_check_agent
 from agents.gate.desk import make_desk
@@ -83,7 +83,8 @@ class Worker:
         desk = make_desk(reader, self._publisher, contact_key, settings.policy)
         patient = ContactReader(store.partitions, contact_key, count, ASKED_SECONDS)
         patient_desk = make_desk(patient, self._publisher, contact_key, settings.policy)
-        check = make_check_agent(patient_desk, self._publisher, self._meter)
+        budget = Budget(settings.policy)
+        check = make_check_agent(patient_desk, self._publisher, self._meter, budget)
         bind(self.app, settings.topic("send-requests"), "check", PartitionRuns(check, self._on_crash))
         gate = Gate(
             *(desk, reader, settings.tokens, settings.policy, self._meter),
@@ -93,9 +94,8 @@ class Worker:
         self._web = Web(self._meter, self.is_ready, http_port, webhooks, gate.routes())
         self._redis = async_client(settings.redis)
         self._arrivals = RedisArrivals(self._redis, f"{settings.group}:arrivals", catalogue()["esp-reports"].partitions)
-        budget = Budget(settings.policy)
         classify = make_classify_agent(self._publisher, contact_key, self._meter, settings.rules, budget)
-        command = make_command_agent(self._publisher, contact_key, catalogue()[ORDERS].partitions, self._meter)
+        command = make_command_agent(self._publisher, contact_key, catalogue()[ORDERS].partitions, self._meter, budget)
         bind(self.app, settings.topic("contact-commands"), "command", PartitionRuns(command, self._on_crash))
         suppress = make_suppress_agent(
             self._contacts,
@@ -105,6 +105,7 @@ class Worker:
             settings.policy,
             self._meter,
             (lambda: Brake(settings.policy, count, contact_key, _tell, _new_id)) if is_on(settings.policy) else None,
+            budget,
         )
         self._held = HeldBack(settings, self._publisher, self._on_crash)
         bind(self.app, self._reports, "classify", PartitionRuns(classify, self._on_crash))
