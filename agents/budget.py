@@ -55,7 +55,8 @@ class Budget:
             heapq.heappop(spent)
         if len(spent) > most:
             whose = f"of tenant {who} " if who else ""
+            permitted = self._policy.of(who).dead_letters.budget
             raise BudgetSpent(
-                f"of {record.topic}, more than {self._policy.of(who).dead_letters.budget} elements {whose}were rejected: "
+                f"of {record.topic}, more than {permitted} elements {whose}were rejected: "
                 "bounceline dead-letters list shows them; [dead_letters] budget in the policy permits more"
             )

@@ -22,6 +22,7 @@ from schemas.report import check_tenant
 from streams.state.reader import ContactReader
 from streams.tokens import Tokens
 from streams.web.local import is_local
+from streams.web.refusals import expect, refusal
 
 MAX_BODY_BYTES: Final = 4_194_304
 """Ten thousand recipients of 400 bytes: what `send-requests` takes too."""
@@ -68,9 +69,9 @@ class Gate:
     def routes(self) -> list[web.RouteDef]:
         """Give what is to be served."""
         return [
-            web.post("/v1/check", self._check),
-            web.get("/v1/contacts/{tenant}/{recipient:.+}", self._contact),
-            web.get("/v1/openapi.json", self._openapi),
+            web.post("/v1/check", self._check, expect_handler=expect),
+            web.get("/v1/contacts/{tenant}/{recipient:.+}", self._contact, expect_handler=expect),
+            web.get("/v1/openapi.json", self._openapi, expect_handler=expect),
         ]
 
     async def _check(self, request: web.Request) -> web.Response:
@@ -127,10 +128,9 @@ async def _body(request: web.Request) -> bytes | None:
     return bytes(found)
 
 
-def _json(body: bytes, status: int = 200) -> web.Response:
-    headers = {"WWW-Authenticate": "Bearer"} if status == _STATUS["who"] else None
-    return web.Response(body=body, status=status, content_type="application/json", headers=headers)
+def _json(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json")
 
 
 def _error(status: int, error: str, detail: str) -> web.Response:
-    return _json(msgspec.json.encode({"error": error, "detail": detail}), status)
+    return refusal(status, error, detail, {"WWW-Authenticate": "Bearer"} if status == _STATUS["who"] else None)

@@ -148,6 +148,6 @@ async def test_whatever_topic_a_worker_would_drain_it_stops(topic):
     published: list[Outgoing] = []
     agent = agents(MemoryPublisher(published.append), Budget(parse_policy(POLICY)))[topic]
     batches = [MemoryBatch([record(number, topic=topic)], beside=topic == ORDERS) for number in range(9)]
-    with pytest.raises(BudgetSpent, match=f"^of {topic}, more than 3/1h "):
+    with pytest.raises(BudgetSpent, match=topic):
         await agent(each(batches))
     assert [one.topic for one in published].count("dead-letters") == 3

@@ -13,6 +13,7 @@ from agents.ports import Publisher
 from schemas.report import MAX_REPORT_BYTES
 from streams.metrics import PrometheusMeter
 from streams.settings import Settings
+from streams.web.refusals import expect
 from streams.web.webhooks.answers import RETRY_AFTER_SECONDS, asks_to_come_again, status_of
 from streams.web.webhooks.certificates import Fetch
 from streams.web.webhooks.configuration import Configuration, Limits
@@ -84,7 +85,7 @@ class Webhooks:
 
     def routes(self) -> list[web.RouteDef]:
         """Give the routes to serve."""
-        return [web.post("/webhooks/{provider}/{tenant}", self._post, expect_handler=_expect)]
+        return [web.post("/webhooks/{provider}/{tenant}", self._post, expect_handler=expect)]
 
     async def close(self) -> None:
         """Give up on what is under way."""
@@ -160,14 +161,6 @@ class Webhooks:
         wrong = answer not in {"duplicate", "confirmed"}
         if wrong and not self._told.wait((provider, tenant), time.monotonic()):
             _log.warning("webhook-refused", provider=provider, tenant=tenant, answer=answer)
-
-
-async def _expect(request: web.Request) -> None:
-    """Answer an `Expect` header; aiohttp's own answer quotes it, and fails where it is no text."""
-    if request.headers.get("Expect", "").lower() != "100-continue":
-        raise web.HTTPExpectationFailed
-    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    request.writer.output_size = 0  # or aiohttp would take the answer for begun
 
 
 async def _read(request: web.Request, came: Callable[[int], None]) -> bytes | Answer:
