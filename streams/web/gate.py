@@ -22,7 +22,7 @@ from schemas.report import check_tenant
 from streams.state.reader import ContactReader
 from streams.tokens import Tokens
 from streams.web.local import is_local
-from streams.web.refusals import expect, refusal
+from streams.web.refusals import refusal
 
 MAX_BODY_BYTES: Final = 4_194_304
 """Ten thousand recipients of 400 bytes: what `send-requests` takes too."""
@@ -69,19 +69,21 @@ class Gate:
     def routes(self) -> list[web.RouteDef]:
         """Give what is to be served."""
         return [
-            web.post("/v1/check", self._check, expect_handler=expect),
-            web.get("/v1/contacts/{tenant}/{recipient:.+}", self._contact, expect_handler=expect),
-            web.get("/v1/openapi.json", self._openapi, expect_handler=expect),
+            web.post("/v1/check", self._check),
+            web.get("/v1/contacts/{tenant}/{recipient:.+}", self._contact),
+            web.get("/v1/openapi.json", self._openapi),
         ]
 
     async def _check(self, request: web.Request) -> web.Response:
+        # Before the body, and before the tenant is known: only that a token is good for anything.
+        if refused := self._refused(request, ""):
+            return refused
         body = await _body(request)
         if body is None:
             return _error(413, "too-large", f"a request may have {MAX_BODY_BYTES} bytes")
         asked = decode_send_request(body)
         if isinstance(asked, Rejected):
-            # Before the tenant is known nobody can be told from somebody: only that a token is good for anything.
-            return self._refused(request, "") or _error(400, *asked)
+            return _error(400, *asked)
         if refused := self._refused(request, asked.tenant):
             return refused
         decision = await self._desk(asked, self._clock())

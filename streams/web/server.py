@@ -3,10 +3,10 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final, cast
 
 import structlog
-from aiohttp import web
+from aiohttp import web, web_urldispatcher
 from aiohttp.http_exceptions import HttpProcessingError
 
 from streams.errors import Failed
@@ -16,6 +16,9 @@ from streams.web.refusals import expect, in_json
 from streams.web.webhooks.routes import Webhooks
 
 _log = structlog.get_logger()
+
+KEEP_SECONDS: Final = 75.0
+"""How long a connection may stand idle after an answer: more than proxies keep theirs, so that they close first."""
 
 CLOSE_SECONDS: Final = 3.0
 """How long open requests may take to finish at a stop; a provider that gets no answer tries again."""
@@ -62,16 +65,24 @@ class Web:
         app = web.Application(middlewares=[in_json])
         app.add_routes(
             [
-                web.get("/healthz", self._healthz, expect_handler=expect),
-                web.get("/readyz", self._readyz, expect_handler=expect),
-                web.get("/metrics", self._metrics, expect_handler=expect),
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics),
                 *self._webhooks.routes(),
                 *self._routes,
             ]
         )
+        # For what has no route too, and so takes none of ours.
+        cast("Any", web_urldispatcher)._default_expect_handler = expect
         # A compressed body stays as it is: inflated, it could be any size.
         logging.getLogger("aiohttp.server").addFilter(_is_ours)
-        self._runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=CLOSE_SECONDS)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=KEEP_SECONDS,
+            shutdown_timeout=CLOSE_SECONDS,
+        )
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()
