@@ -79,8 +79,8 @@ class Gate:
         if refused := self._refused(request, ""):
             return refused
         body = await _body(request)
-        if body is None:
-            return _error(413, "too-large", f"a request may have {MAX_BODY_BYTES} bytes")
+        if isinstance(body, web.Response):
+            return body
         asked = decode_send_request(body)
         if isinstance(asked, Rejected):
             return _error(400, *asked)
@@ -120,13 +120,16 @@ class Gate:
         return _error(_STATUS[verdict], "unauthorized" if verdict == "who" else "forbidden", _DETAIL[verdict])
 
 
-async def _body(request: web.Request) -> bytes | None:
-    """Read a body; None where it is too large."""
+async def _body(request: web.Request) -> bytes | web.Response:
+    """Read a body, or say why not."""
     found = bytearray()
-    async for chunk in request.content.iter_any():
-        found += chunk
-        if len(found) > MAX_BODY_BYTES:
-            return None
+    try:
+        async for chunk in request.content.iter_any():
+            found += chunk
+            if len(found) > MAX_BODY_BYTES:
+                return _error(413, "too-large", f"a request may have {MAX_BODY_BYTES} bytes")
+    except (web.RequestPayloadError, ConnectionError):  # the latter: whoever asked hung up, and hears no answer
+        return _error(400, "not-json", "the body broke off")
     return bytes(found)
 
 

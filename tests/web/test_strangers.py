@@ -1,7 +1,7 @@
 """What strangers send to the server as bytes: answered with 4xx, before their bodies, and with nothing in the log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -17,7 +17,7 @@ from streams.web.webhooks.configuration import NOBODY
 from streams.web.webhooks.routes import Webhooks
 from tests.support.webhooks import settings
 
-Send = Callable[[bytes], asyncio.Future]
+Send = Callable[..., Awaitable[tuple[int, bytes]]]
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ async def send() -> AsyncIterator[Send]:
     web = Web(PrometheusMeter(), lambda: True, port, webhooks, gate.routes())
     await web.start()
 
-    async def hear(content: bytes) -> tuple[int, bytes]:
+    async def hear(content: bytes, seconds: float = 5.0) -> tuple[int, bytes]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             writer.write(content)
-            async with asyncio.timeout(5.0):
+            async with asyncio.timeout(seconds):
                 head = await reader.readuntil(b"\r\n\r\n")
             return int(head.split()[1]), head
         finally:
@@ -60,6 +60,16 @@ async def test_whatever_is_expected_of_whatever_path_is_refused_and_not_quoted(t
 async def test_who_has_no_token_is_answered_before_the_four_mebibytes_that_he_announces(authorization, send):
     head = b"POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n"
     assert (await send(head + authorization + b"\r\n"))[0] == 401
+
+
+async def test_a_body_that_breaks_off_is_refused_and_leaves_no_traceback(send, caplog):
+    head = b"POST /v1/check HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + b"a" * 16 + b"\r\n"
+    for framing in (b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"):
+        assert (await send(head + framing))[0] == 400
+    with pytest.raises(TimeoutError):
+        await send(head + b"Content-Length: 10\r\n\r\n{", 0.2)  # and hangs up
+    await asyncio.sleep(0.1)
+    assert caplog.records == []
 
 
 POST = b"POST /webhooks/mailjet/acme HTTP/1.1\r\nHost: x\r\n"
