@@ -50,7 +50,7 @@ contracts: $(STAMP) ## Write schemas/json and schemas/asyncapi.yaml anew from th
 bench-webhooks: $(STAMP) ## Measure how many webhooks a second one worker accepts, as JSON
 	$(BIN)/python -m tests.bench.webhooks
 
-check: lint types audit test ## Run everything CI runs but test-kafka
+check: lint types audit test ## Run everything CI runs but test-kafka and test-storm
 
 lint: $(STAMP) ## Check style, layers and spelling
 	$(BIN)/ruff check .

@@ -10,8 +10,8 @@ import structlog
 from faust.types import TP
 from redis.exceptions import RedisClusterException, RedisError
 
+from agents.budget import Budget
 from agents.classify.agent import make_classify_agent
-from agents.classify.budget import Budget
 from agents.command.agent import make_command_agent
 from agents.gate.agent import make_check_agent
 from agents.gate.desk import make_desk
@@ -27,7 +27,7 @@ from streams.installation import Presence, check_secret
 from streams.metrics import PrometheusMeter
 from streams.partition_runs import PartitionRuns
 from streams.publisher import KafkaPublisher
-from streams.settings import Settings
+from streams.settings import Settings, SettingsInvalid
 from streams.state.changelog import Changelog
 from streams.state.clients import async_client
 from streams.state.contacts import RedisContactTable, make_contacts
@@ -36,8 +36,9 @@ from streams.state.reader import ContactReader
 from streams.topics import ensure_topics
 from streams.transport import Consumer
 from streams.web.gate import Gate
+from streams.web.local import LOOPBACK, is_loopback
 from streams.web.server import Web
-from streams.web.webhooks.configuration import load
+from streams.web.webhooks.configuration import NOBODY, load
 from streams.web.webhooks.routes import Webhooks
 
 STOP_SECONDS: Final = 20.0
@@ -60,18 +61,28 @@ class WorkerFailed(Exception):
 class Worker:
     """One worker: takes its share of the partitions until it is stopped."""
 
-    def __init__(self, settings: Settings, http_port: int | None = None) -> None:
-        """Wire the parts together; nothing is opened before `run`."""
+    def __init__(self, settings: Settings, http_port: int | None = None, http_host: str = LOOPBACK) -> None:
+        """Wire the parts together; nothing is opened before `run`.
+
+        Raises:
+            SettingsInvalid: Others than this machine could ask over HTTP, and no tokens say who may; or the webhooks
+                file can't be used.
+
+        """
         self._settings = settings
+        only_here = is_loopback(http_host)
+        if settings.tokens is None and not only_here:
+            raise SettingsInvalid(
+                f"{http_host} is not loopback: set BOUNCELINE_TOKENS to a file that says who may ask over HTTP"
+            )
         self._meter = PrometheusMeter()
         self._publisher = KafkaPublisher(settings)
         self.app = make_app(settings)
         self._reports, self._events = settings.topic("esp-reports"), settings.topic("delivery-events")
         self._failure: BaseException | None = None
         self._stop = asyncio.Event()
-        webhooks = Webhooks(
-            load(settings.webhooks) if settings.webhooks else None, settings, self._publisher, self._meter
-        )
+        configured = load(settings.webhooks) if settings.webhooks else None if only_here else NOBODY
+        webhooks = Webhooks(configured, settings, self._publisher, self._meter)
 
         contact_key = contact_keys(settings.contact_secret)
         count = catalogue()["delivery-events"].partitions
@@ -83,19 +94,19 @@ class Worker:
         desk = make_desk(reader, self._publisher, contact_key, settings.policy)
         patient = ContactReader(store.partitions, contact_key, count, ASKED_SECONDS)
         patient_desk = make_desk(patient, self._publisher, contact_key, settings.policy)
-        check = make_check_agent(patient_desk, self._publisher, self._meter)
+        budget = Budget(settings.policy)
+        check = make_check_agent(patient_desk, self._publisher, self._meter, budget)
         bind(self.app, settings.topic("send-requests"), "check", PartitionRuns(check, self._on_crash))
         gate = Gate(
             *(desk, reader, settings.tokens, settings.policy, self._meter),
             rules=settings.rules,
             topic=settings.topic,
         )
-        self._web = Web(self._meter, self.is_ready, http_port, webhooks, gate.routes())
+        self._web = Web(self._meter, self.is_ready, http_port, webhooks, gate.routes(), http_host)
         self._redis = async_client(settings.redis)
         self._arrivals = RedisArrivals(self._redis, f"{settings.group}:arrivals", catalogue()["esp-reports"].partitions)
-        budget = Budget(settings.policy)
         classify = make_classify_agent(self._publisher, contact_key, self._meter, settings.rules, budget)
-        command = make_command_agent(self._publisher, contact_key, catalogue()[ORDERS].partitions, self._meter)
+        command = make_command_agent(self._publisher, contact_key, catalogue()[ORDERS].partitions, self._meter, budget)
         bind(self.app, settings.topic("contact-commands"), "command", PartitionRuns(command, self._on_crash))
         suppress = make_suppress_agent(
             self._contacts,
@@ -105,6 +116,7 @@ class Worker:
             settings.policy,
             self._meter,
             (lambda: Brake(settings.policy, count, contact_key, _tell, _new_id)) if is_on(settings.policy) else None,
+            budget,
         )
         self._held = HeldBack(settings, self._publisher, self._on_crash)
         bind(self.app, self._reports, "classify", PartitionRuns(classify, self._on_crash))

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterable
 
-from agents.classify.budget import NOBODY, Budget
+from agents.budget import NOBODY, Budget
 from agents.classify.classification import classify
 from agents.classify.table import RuleTable
 from agents.dead_letters import dead_letter

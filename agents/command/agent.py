@@ -9,6 +9,7 @@ from collections.abc import AsyncIterable
 
 import msgspec
 
+from agents.budget import Budget
 from agents.classify.address import canonical_recipient
 from agents.dead_letters import dead_letter
 from agents.ports import Agent, Batch, Meter, Outgoing, Publisher
@@ -22,8 +23,13 @@ EVERYBODY = "*"
 """What stands in place of the contact key in the key of a retraction."""
 
 
-def make_command_agent(out: Publisher, contact_key: ContactKeys, partitions: int, meter: Meter) -> Agent:
-    """Build the agent; `partitions` is how many the orders' topic has."""
+def make_command_agent(
+    out: Publisher, contact_key: ContactKeys, partitions: int, meter: Meter, budget: Budget | None = None
+) -> Agent:
+    """Build the agent; `partitions` is how many the orders' topic has.
+
+    Where there is a budget and more than that is rejected, the agent raises `BudgetSpent` before it publishes.
+    """
 
     async def commands(batches: AsyncIterable[Batch]) -> None:
         async for batch in batches:
@@ -34,6 +40,8 @@ def make_command_agent(out: Publisher, contact_key: ContactKeys, partitions: int
                 if isinstance(command, Rejected):
                     outgoing.append(dead_letter(record, command, None))
                     meter.count("rejected", label=command.reason)
+                    if budget:
+                        budget.spend(record)
                 else:
                     outgoing += orders_of(command, contact_key, partitions, (record.partition, record.offset))
                     taken += 1

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable
 
+from agents.budget import Budget
 from agents.dead_letters import dead_letter
 from agents.gate.desk import Desk
 from agents.ports import Agent, Batch, Meter, Outgoing, Publisher, Record
@@ -10,14 +11,19 @@ from schemas.decision import NOT_READY, SendError, request_id_of, to_send_reques
 from schemas.rejected import Rejected
 
 
-def make_check_agent(desk: Desk, out: Publisher, meter: Meter) -> Agent:
-    """Build the agent. A request is answered as of its record's timestamp, so that a repeat says the same."""
+def make_check_agent(desk: Desk, out: Publisher, meter: Meter, budget: Budget | None = None) -> Agent:
+    """Build the agent. A request is answered as of its record's timestamp, so that a repeat says the same.
+
+    Where there is a budget and more than that is rejected, the agent raises `BudgetSpent` before it answers.
+    """
 
     async def answers(record: Record) -> list[Outgoing]:
         decoded = decode_json(record.value)
         request = decoded if isinstance(decoded, Rejected) else to_send_request(decoded)
         if isinstance(request, Rejected):
             meter.count("rejected", label=request.reason)
+            if budget:
+                budget.spend(record)
             error = SendError(request_id_of(decoded), request.reason, request.detail)
             return [_answer(record, encode(error)), dead_letter(record, request, None)]
         decision = await desk(request, record.timestamp or 0)

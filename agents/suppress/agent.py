@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, Callable
 
 from msgspec.structs import replace
 
+from agents.budget import Budget
 from agents.dead_letters import dead_letter
 from agents.ports import Agent, Arrivals, Batch, ContactTable, Meter, Outgoing, Publisher
 from agents.suppress.book import Book, remembered
@@ -32,8 +33,11 @@ def make_suppress_agent(
     policy: Policy,
     meter: Meter,
     new_brake: Callable[[], Brake] | None = None,
+    budget: Budget | None = None,
 ) -> Agent:
     """Build the agent that keeps every contact's standing decision; `new_brake` gives each partition its brake.
+
+    Where there is a budget and more than that is rejected, the agent raises `BudgetSpent` before it decides.
 
     It publishes before it remembers: state that says "already said" must never be ahead of what was said, or a crash
     between the two would lose a suppression. The other way round a crash repeats a batch, and the repeat says the same.
@@ -42,7 +46,7 @@ def make_suppress_agent(
 
     async def decide_events(batch: Batch, watermark: Watermark, brake: Brake | None) -> None:
         watermark.advance(arrivals.complete(batch.partition, batch.start))
-        events, places, dead, arrived = _decode(batch, watermark, meter)
+        events, places, dead, arrived = _decode(batch, watermark, meter, budget)
         names = book.named((e.tenant, e.recipient) for e, _ in events)
         failing = {names[e.tenant, e.recipient] for e, _ in events if e.effect == "count"}
         network = told(events, contact_key, policy)
@@ -75,7 +79,7 @@ def make_suppress_agent(
         meter.count("dropped_events", decision.dropped)
 
     async def carry_out_orders(batch: Batch) -> None:
-        orders, dead = _decode_orders(batch, meter)
+        orders, dead = _decode_orders(batch, meter, budget)
         await out.publish(dead)
         await book.carry_out(batch, orders)
         # What has been carried out is not to be read again, nor to stand there: it names people.
@@ -95,7 +99,7 @@ def make_suppress_agent(
 
 
 def _decode(
-    batch: Batch, watermark: Watermark, meter: Meter
+    batch: Batch, watermark: Watermark, meter: Meter, budget: Budget | None
 ) -> tuple[list[Timed], list[Place | None], list[Outgoing], list[int]]:
     """Decode a batch: the events that can matter, where they lie, a dead letter for what is none, and their arrival."""
     events: list[Timed] = []
@@ -107,6 +111,8 @@ def _decode(
         if isinstance(decoded, Rejected):
             dead.append(dead_letter(record, decoded, None))
             meter.count("rejected", label=decoded.reason)
+            if budget:
+                budget.spend(record)
             continue
         origin = origin_of(record.headers)
         arrived = origin.arrived if origin else record.timestamp or 0
@@ -119,7 +125,7 @@ def _decode(
     return events, places, dead, came
 
 
-def _decode_orders(batch: Batch, meter: Meter) -> tuple[list[TimedOrder], list[Outgoing]]:
+def _decode_orders(batch: Batch, meter: Meter, budget: Budget | None) -> tuple[list[TimedOrder], list[Outgoing]]:
     """Decode a batch of orders, and pass over those that have been carried out; a dead letter for what is none."""
     orders: list[TimedOrder] = []
     dead: list[Outgoing] = []
@@ -130,6 +136,8 @@ def _decode_orders(batch: Batch, meter: Meter) -> tuple[list[TimedOrder], list[O
         if isinstance(decoded, Rejected):
             dead.append(dead_letter(record, decoded, None))
             meter.count("rejected", label=decoded.reason)
+            if budget:
+                budget.spend(record)
         else:
             order, at = decoded
             if isinstance(order, Denial) and record.timestamp is not None:

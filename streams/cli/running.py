@@ -20,14 +20,14 @@ from cyclopts.validators import Number
 
 from schemas.topics import catalogue
 from streams import log
-from streams.errors import Failed
+from streams.errors import Failed, WrongUse
 from streams.packages import check_packages
 from streams.settings import from_environment
 
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))]
 
 
-def worker(*, http_port: Port | None = None) -> None:
+def worker(*, http_port: Port | None = None, http_host: str | None = None) -> None:
     """Run one worker against BOUNCELINE_KAFKA and BOUNCELINE_REDIS until SIGTERM or Ctrl-C.
 
     As many workers as topics have partitions may share the load. Missing topics are made.
@@ -35,21 +35,29 @@ def worker(*, http_port: Port | None = None) -> None:
     Parameters
     ----------
     http_port
-        Serve /healthz, /readyz and /metrics on this port of 127.0.0.1.
+        Serve HTTP on this port: the API (/v1/check, /v1/contacts, /v1/openapi.json), what providers post (/webhooks),
+        /healthz, /readyz and /metrics. Nothing is served if left out; 0 takes a free port.
+    http_host
+        The address to serve on; 127.0.0.1 if left out, which only this machine can reach. Any other needs
+        BOUNCELINE_TOKENS, as /v1 then asks for a token, and lets in the webhooks of BOUNCELINE_WEBHOOKS alone;
+        /healthz, /readyz and /metrics stay open.
 
     """
     import uvloop
 
+    from streams.web.local import LOOPBACK
     from streams.worker import Worker, WorkerFailed
 
     check_packages()
+    if http_host is not None and http_port is None:
+        raise WrongUse("--http-host says where to serve HTTP, which takes --http-port too")
     settings = from_environment(os.environ)
     log.set_up(settings.log_level)
 
     async def run() -> None:
         try:
             with reaching():
-                await Worker(settings, http_port).run()
+                await Worker(settings, http_port, http_host or LOOPBACK).run()
         except WorkerFailed:
             # The batch that failed is not committed and can't be finished: leave without waiting for it. From inside
             # the loop, since `asyncio.run` would wait for all tasks to end.

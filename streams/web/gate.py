@@ -22,6 +22,7 @@ from schemas.report import check_tenant
 from streams.state.reader import ContactReader
 from streams.tokens import Tokens
 from streams.web.local import is_local
+from streams.web.refusals import refusal
 
 MAX_BODY_BYTES: Final = 4_194_304
 """Ten thousand recipients of 400 bytes: what `send-requests` takes too."""
@@ -74,13 +75,15 @@ class Gate:
         ]
 
     async def _check(self, request: web.Request) -> web.Response:
+        # Before the body, and before the tenant is known: only that a token is good for anything.
+        if refused := self._refused(request, ""):
+            return refused
         body = await _body(request)
-        if body is None:
-            return _error(413, "too-large", f"a request may have {MAX_BODY_BYTES} bytes")
+        if isinstance(body, web.Response):
+            return body
         asked = decode_send_request(body)
         if isinstance(asked, Rejected):
-            # Before the tenant is known nobody can be told from somebody: only that a token is good for anything.
-            return self._refused(request, "") or _error(400, *asked)
+            return _error(400, *asked)
         if refused := self._refused(request, asked.tenant):
             return refused
         decision = await self._desk(asked, self._clock())
@@ -117,20 +120,22 @@ class Gate:
         return _error(_STATUS[verdict], "unauthorized" if verdict == "who" else "forbidden", _DETAIL[verdict])
 
 
-async def _body(request: web.Request) -> bytes | None:
-    """Read a body; None where it is too large."""
+async def _body(request: web.Request) -> bytes | web.Response:
+    """Read a body, or say why not."""
     found = bytearray()
-    async for chunk in request.content.iter_any():
-        found += chunk
-        if len(found) > MAX_BODY_BYTES:
-            return None
+    try:
+        async for chunk in request.content.iter_any():
+            found += chunk
+            if len(found) > MAX_BODY_BYTES:
+                return _error(413, "too-large", f"a request may have {MAX_BODY_BYTES} bytes")
+    except (web.RequestPayloadError, ConnectionError):  # the latter: whoever asked hung up, and hears no answer
+        return _error(400, "not-json", "the body broke off")
     return bytes(found)
 
 
-def _json(body: bytes, status: int = 200) -> web.Response:
-    headers = {"WWW-Authenticate": "Bearer"} if status == _STATUS["who"] else None
-    return web.Response(body=body, status=status, content_type="application/json", headers=headers)
+def _json(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json")
 
 
 def _error(status: int, error: str, detail: str) -> web.Response:
-    return _json(msgspec.json.encode({"error": error, "detail": detail}), status)
+    return refusal(status, error, detail, {"WWW-Authenticate": "Bearer"} if status == _STATUS["who"] else None)

@@ -197,7 +197,7 @@ async def test_beyond_the_budget_a_worker_stops_uncommitted_and_nothing_is_lost(
         await topics.publish([b"bad 10", _report(), b"bad 11"], [b"one-key"] * 3)
         assert await _ended(workers[0].server) == 1
         log = workers[0].server.log()
-        assert "more than 10/1h elements were rejected" in log
+        assert "esp-reports, more than 10/1h elements were rejected" in log
     assert [one["count"] for one in command("list", "--json")["groups"]] == [10]
 
     async with run_workers(stack, 1, BOUNCELINE_TOPIC_PREFIX=prefix):

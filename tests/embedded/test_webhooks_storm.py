@@ -136,7 +136,8 @@ def _signed(provider: str, tenant: str, payload: Any, seconds_ago: int) -> Reque
             return Request(provider, tenant, {"Content-Type": "application/json"}, orjson.dumps(content))
         case "ses":
             topic = TOPIC if tenant == "acme" else TOPIC + "-globex"
-            message = made.sns_message(at=seconds * SECOND, Message=body.decode(), TopicArn=topic)
+            version = "12"[len(body) % 2]
+            message = made.sns_message(at=seconds * SECOND, Message=body.decode(), TopicArn=topic, version=version)
             return Request(provider, tenant, {"Content-Type": "text/plain"}, orjson.dumps(message))
         case _:
             return Request(provider, tenant, made.basic(f"{provider}:{tenant} password"), body)

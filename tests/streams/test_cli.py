@@ -161,6 +161,22 @@ def test_wrong_use_ends_with_2_and_one_sentence(words, expected, run):
     assert sentence(done).endswith("Try: bounceline --help")
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--http-host", "127.0.0.1"], "--http-host says where to serve HTTP, which takes --http-port too"),
+        (
+            ["--http-port", "0", "--http-host", "0.0.0.0"],
+            "0.0.0.0 is not loopback: set BOUNCELINE_TOKENS to a file that says who may ask over HTTP",
+        ),
+    ],
+)
+def test_a_worker_that_others_could_ask_without_a_token_does_not_start(words, expected):
+    environ = {"BOUNCELINE_CONTACT_SECRET": "x"}
+    done = shell("$BOUNCELINE worker " + " ".join(words), environ)
+    assert (done.code, sentence(done)) == (2, expected)
+
+
 # --- classify
 
 
@@ -461,7 +477,7 @@ import streams.worker
 from streams.cli import running
 
 class Stubborn:
-    def __init__(self, settings, http_port):
+    def __init__(self, settings, http_port, http_host):
         pass
 
     async def run(self):

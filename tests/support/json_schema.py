@@ -29,7 +29,10 @@ def _faults(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]) -> I
     for word, said in schema.items():
         match word:
             case "$ref":
-                yield from _faults(root["$defs"][said.removeprefix("#/$defs/")], value, root)
+                pointed: Any = root
+                for part in said.removeprefix("#/").split("/"):
+                    pointed = pointed[part]
+                yield from _faults(pointed, value, root)
             case "type":
                 names = [said] if isinstance(said, str) else said
                 fits = [name for name in names if isinstance(value, _TYPES[name])]
@@ -54,6 +57,10 @@ def _faults(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]) -> I
                 for name, inner in said.items():
                     if isinstance(value, dict) and name in value:
                         yield from (f"{name}: {fault}" for fault in _faults(inner, value[name], root))
+            case "additionalProperties":
+                assert said is False
+                more = value.keys() - schema["properties"].keys() if isinstance(value, dict) else ()
+                yield from (f"{name} is one too many" for name in more)
             case "items":
                 for one in value if isinstance(value, list) else []:
                     yield from _faults(said, one, root)

@@ -26,7 +26,7 @@ public_keys = ["{sendgrid_public("old")}", "{sendgrid_public("new")}"]
 topics = ["{TOPIC}"]
 certificates = ["aws.pem"]
 confirm = false
-sha1 = true
+sha1 = false
 
 [tenants."acme.example".mailgun]
 signing_keys = ["a key"]
@@ -56,7 +56,7 @@ def test_every_provider_of_every_tenant_has_its_own_secrets(tmp_path):
     assert [one.reveal() for one in acme.mailjet.credentials] == [b"mailjet:one", b"mailjet:two"]
     assert len(acme.sendgrid.public_keys) == 2
     assert [topic.arn for topic in acme.ses.topics] == [TOPIC]
-    assert (len(acme.ses.certificates), acme.ses.confirm, acme.ses.sha1) == (1, False, True)
+    assert (len(acme.ses.certificates), acme.ses.confirm, acme.ses.sha1) == (1, False, False)
     assert acme.brevo is None
     assert read.tenants["acme.example"].mailgun.freshness == HOUR
     assert read.tenants["globex"].dsn.tokens[0].reveal() == b"t"
@@ -68,7 +68,7 @@ def test_an_empty_file_lets_nobody_in(tmp_path):
 
 def test_what_is_not_said_has_a_default(tmp_path):
     read = configuration(f'[tenants.a]\nses.topics = ["{TOPIC}"]\nmailgun.signing_keys = ["k"]', tmp_path).tenants["a"]
-    assert (read.ses.confirm, read.ses.sha1, read.ses.freshness) == (True, False, 2 * HOUR)
+    assert (read.ses.confirm, read.ses.sha1, read.ses.freshness) == (True, True, 2 * HOUR)
     assert read.mailgun.freshness == 9 * HOUR
 
 

@@ -5,8 +5,10 @@ import asyncio
 import orjson
 import pytest
 from cryptography.x509 import load_pem_x509_certificate
+from structlog.testing import capture_logs
 
 from schemas.times import DAY, HOUR, SECOND
+from streams.web.webhooks.answers import status_of
 from streams.web.webhooks.certificates import FETCHES, Certificates
 from streams.web.webhooks.post import Answer, Payload
 from streams.web.webhooks.ses import Ses, SesGate
@@ -55,6 +57,30 @@ async def test_a_certificate_is_fetched_once_however_many_messages_come_at_once(
     admitted = await asyncio.gather(*(installation.admit(sns_message()) for _ in range(20)))
     assert all(isinstance(one, Payload) for one in admitted)
     assert installation.net.asked == [PEM_URL]
+
+
+async def test_a_topic_that_signs_as_sns_does_by_default_gets_in_and_the_log_says_what_is_better():
+    installation = Installation()
+    with capture_logs() as told:
+        for _ in range(3):
+            assert isinstance(await installation.admit(sns_message(version="1")), Payload)
+    assert [(one["event"], one["topic"]) for one in told] == [("sns-signature-version-1", TOPIC)]
+    with capture_logs() as told:
+        await installation.admit({**sns_message(version="1"), "SigningCertURL": "https://evil.example/x.pem"})
+        await installation.admit({**sns_message(version="1"), "SigningCertURL": "https://evil.example/y.pem"})
+    assert [one["event"] for one in told] == ["sns-no-valid-certificate"]
+    assert await installation.admit(sns_message("somebody", version="1")) == "unauthorized"
+    foreign = sns_message(version="1", TopicArn=TOPIC + "-his")
+    assert await installation.admit(foreign) == "unauthorized"
+
+
+async def test_where_version_1_is_refused_sns_is_to_send_it_again_and_a_stranger_is_not():
+    installation = Installation(sha1=False)
+    with capture_logs() as told:
+        assert status_of("ses", await installation.admit(sns_message(version="1"))) == 503
+        assert await installation.admit(sns_message("somebody", version="1")) == "unauthorized"
+        assert isinstance(await installation.admit(sns_message()), Payload)
+    assert [one["event"] for one in told] == ["sns-signature-version-1"]
 
 
 async def test_where_one_is_pinned_nothing_is_fetched_and_no_other_counts():

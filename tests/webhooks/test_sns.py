@@ -9,9 +9,9 @@ from tests.support.webhooks import NOW, PEM_URL, TOPIC, sns_message, sns_signer
 AWS = load_pem_x509_certificate(sns_signer("aws").pem)
 
 
-def signed(message: dict, *, sha1: bool = False) -> bool:
+def signed(message: dict) -> bool:
     read = read_message(message)
-    return read is not None and is_signed(read, AWS, sha1=sha1)
+    return read is not None and is_signed(read, AWS)
 
 
 CONFIRMATION = {
@@ -32,12 +32,11 @@ def test_an_unsubscription_is_signed_as_a_confirmation_is():
     assert signed(sns_message(**{**CONFIRMATION, "Type": "UnsubscribeConfirmation"}))
 
 
-def test_sha1_counts_only_where_it_is_permitted():
-    old = sns_message(version="1")
-    assert signed(old, sha1=True)
-    assert not signed(old)
-    assert not signed({**old, "SignatureVersion": "2"}, sha1=True)
-    assert not signed({**sns_message(), "SignatureVersion": "3"}, sha1=True)
+def test_a_signature_counts_for_the_version_that_the_message_names():
+    assert signed(sns_message(version="1"))
+    assert not signed({**sns_message(version="1"), "SignatureVersion": "2"})
+    assert not signed({**sns_message(), "SignatureVersion": "1"})
+    assert not signed({**sns_message(), "SignatureVersion": "3"})
 
 
 @pytest.mark.parametrize("field", ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type", "Signature"])

@@ -31,7 +31,7 @@ _STATUS: Final[Mapping[Answer, int]] = {
 }
 
 _INSTEAD: Final[Mapping[str, Mapping[Answer, int]]] = {
-    "brevo": {"overloaded": 429, "unavailable": 429},
+    "brevo": {"slow": 429, "overloaded": 429, "unavailable": 429},
     # A retry brings the same signature again, so that it can't get better.
     "mailgun": {"unreadable": 406, "stale": 406, "replayed": 406, "encoded": 406},
     "ses": {"slow": 503, "rate-limited": 503},

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from streams.web.webhooks.payload import read_payload
-from streams.web.webhooks.post import Answer, Payload, Post
+from streams.web.webhooks.post import Answer, Look, Payload, Post
 from streams.web.webhooks.secret import Secret, is_one_of
 
 
@@ -52,9 +52,13 @@ class CredentialsGate:
         """Take a tenant's credentials for one provider."""
         self._section = section
 
+    def look(self, headers: Mapping[str, str]) -> Look:
+        """Check the credentials."""
+        return "known" if permits(headers, self._section.credentials, self._section.tokens) else "unauthorized"
+
     async def admit(self, post: Post) -> Payload | Answer:
         """Check the credentials, then read the body."""
-        if not permits(post.headers, self._section.credentials, self._section.tokens):
+        if self.look(post.headers) == "unauthorized":
             return "unauthorized"
         return read_payload(post) or "unreadable"
 

@@ -13,7 +13,7 @@ from streams.web.webhooks.configuration import Configuration, Section
 from streams.web.webhooks.credentials import Credentials, CredentialsGate
 from streams.web.webhooks.mailgun import Mailgun, MailgunGate
 from streams.web.webhooks.payload import read_payload
-from streams.web.webhooks.post import PROVIDERS, Answer, Gate, Payload, Post
+from streams.web.webhooks.post import PROVIDERS, Answer, Gate, Look, Payload, Post
 from streams.web.webhooks.sendgrid import SendGrid, SendGridGate
 from streams.web.webhooks.ses import Ses, SesGate
 from streams.web.webhooks.tokens import Tokens
@@ -22,9 +22,13 @@ from streams.web.webhooks.tokens import Tokens
 class OpenGate:
     """Lets everything in that can be read and was posted on this machine (`Gate`)."""
 
+    def look(self, headers: Mapping[str, str]) -> Look:
+        """Look where the post comes from."""
+        return "known" if is_local(headers) else "unauthorized"
+
     async def admit(self, post: Post) -> Payload | Answer:
         """Look where the post comes from, then read it."""
-        if not is_local(post.headers):
+        if self.look(post.headers) == "unauthorized":
             return "unauthorized"
         if post.provider == "mailgun":
             return mailgun.read(post.headers.get("Content-Type", ""), post.body) or "unreadable"

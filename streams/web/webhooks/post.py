@@ -64,8 +64,15 @@ class Payload(NamedTuple):
     once: tuple[int, str] | None = None
 
 
+Look = Literal["known", "open", "unauthorized"]
+"""What headers say: who posts is known by them; only the body will tell; or nobody may post so."""
+
+
 class Gate(Protocol):
     """Lets a post in, or says why not."""
+
+    def look(self, headers: Mapping[str, str]) -> Look:
+        """Say what the headers alone tell, before a body is read."""
 
     async def admit(self, post: Post) -> Payload | Answer:
         """Check a post and read its payload."""

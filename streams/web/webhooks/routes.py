@@ -13,6 +13,7 @@ from agents.ports import Publisher
 from schemas.report import MAX_REPORT_BYTES
 from streams.metrics import PrometheusMeter
 from streams.settings import Settings
+from streams.web.refusals import expect
 from streams.web.webhooks.answers import RETRY_AFTER_SECONDS, asks_to_come_again, status_of
 from streams.web.webhooks.certificates import Fetch
 from streams.web.webhooks.configuration import Configuration, Limits
@@ -21,7 +22,8 @@ from streams.web.webhooks.limits import Buckets, Rate
 from streams.web.webhooks.outbound import fetch as fetch_outside
 from streams.web.webhooks.outbox import SECONDS, Outbox
 from streams.web.webhooks.payload import report
-from streams.web.webhooks.post import PROVIDERS, Answer, Payload, Post
+from streams.web.webhooks.post import PROVIDERS, Answer, Gate, Payload, Post
+from streams.web.webhooks.reading import Reading
 from streams.web.webhooks.tokens import Tokens
 
 BODY_SECONDS: Final = 10.0
@@ -71,6 +73,8 @@ class Webhooks:
         self._meter = meter
         self._now = now
         self._room = limits.waiting
+        # Apart, so that strangers push nobody out whom the headers show to be none.
+        self._known, self._open = Reading(), Reading()
         self._rate = Buckets(Rate(limits.rate, limits.burst))
         self._told = Buckets(TOLD)
 
@@ -81,7 +85,7 @@ class Webhooks:
 
     def routes(self) -> list[web.RouteDef]:
         """Give the routes to serve."""
-        return [web.post("/webhooks/{provider}/{tenant}", self._post, expect_handler=_expect)]
+        return [web.post("/webhooks/{provider}/{tenant}", self._post, expect_handler=expect)]
 
     async def close(self) -> None:
         """Give up on what is under way."""
@@ -106,52 +110,60 @@ class Webhooks:
         return web.json_response({"answer": answer}, status=status_of(provider, answer), headers=headers)
 
     async def _answer(self, request: web.Request, provider: str, tenant: str) -> tuple[Answer, float]:
-        if not self._room:
-            return "overloaded", 0.0
-        self._room -= 1
-        try:
-            return await self._admitted(request, provider, tenant)
-        finally:
-            self._room += 1
-
-    async def _admitted(self, request: web.Request, provider: str, tenant: str) -> tuple[Answer, float]:
         gate = self._gates(provider, tenant)
         if gate is None:
             return "unauthorized", 0.0
-        body = await _read(request)
-        if not isinstance(body, bytes):
-            return body, 0.0
-        post = Post(provider, tenant, request.headers, body, self._now())
-        payload = await gate.admit(post)
-        if not isinstance(payload, Payload):
-            self._tell(post, payload)
-            return payload, 0.0
+        admitted = await self._admitted(gate, request, provider, tenant)
+        if isinstance(admitted, str):
+            self._tell(provider, tenant, admitted)
+            return admitted, 0.0
+        post, payload = admitted
         # After the gate: before it, a stranger could use up what a provider may post.
         if wait := self._rate.wait((provider, tenant), time.monotonic()):
             return "rate-limited", wait
         record = report(post, payload)
         if len(record.value or b"") > MAX_REPORT_BYTES:
             return "too-large", 0.0
-        if not await self._outbox.put(record):
-            return "unavailable", 0.0
-        await gate.settled(post, payload)
+        if not self._room:
+            return "overloaded", 0.0
+        self._room -= 1
+        try:
+            if not await self._outbox.put(record):
+                return "unavailable", 0.0
+            await gate.settled(post, payload)
+        finally:
+            self._room += 1
         return "accepted", 0.0
 
-    def _tell(self, post: Post, answer: Answer) -> None:
+    async def _admitted(
+        self, gate: Gate, request: web.Request, provider: str, tenant: str
+    ) -> tuple[Post, Payload] | Answer:
+        """Read a post and let it in, or say why not."""
+        look = gate.look(request.headers)
+        if look == "unauthorized":
+            return look
+        reading = self._known if look == "known" else self._open
+        try:
+            async with asyncio.timeout(BODY_SECONDS) as timeout:
+                with reading.place(timeout) as came:
+                    body = await _read(request, came)
+                    if not isinstance(body, bytes):
+                        return body
+                    if not timeout.expired():
+                        timeout.reschedule(None)
+                    post = Post(provider, tenant, request.headers, body, self._now())
+                    payload = await gate.admit(post)
+        except TimeoutError:
+            return "slow"
+        return (post, payload) if isinstance(payload, Payload) else payload
+
+    def _tell(self, provider: str, tenant: str, answer: Answer) -> None:
         wrong = answer not in {"duplicate", "confirmed"}
-        if wrong and not self._told.wait((post.provider, post.tenant), post.at / 1000):
-            _log.warning("webhook-refused", provider=post.provider, tenant=post.tenant, answer=answer)
+        if wrong and not self._told.wait((provider, tenant), time.monotonic()):
+            _log.warning("webhook-refused", provider=provider, tenant=tenant, answer=answer)
 
 
-async def _expect(request: web.Request) -> None:
-    """Answer an `Expect` header; aiohttp's own answer quotes it, and fails where it is no text."""
-    if request.headers.get("Expect", "").lower() != "100-continue":
-        raise web.HTTPExpectationFailed
-    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    request.writer.output_size = 0  # or aiohttp would take the answer for begun
-
-
-async def _read(request: web.Request) -> bytes | Answer:
+async def _read(request: web.Request, came: Callable[[int], None]) -> bytes | Answer:
     """Read a body, or say why not; never holds more than a report may have."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         return "encoded"
@@ -159,13 +171,11 @@ async def _read(request: web.Request) -> bytes | Answer:
         return "too-large"
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > MAX_REPORT_BYTES:
-                    return "too-large"
-    except TimeoutError:
-        return "slow"
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > MAX_REPORT_BYTES:
+                return "too-large"
+            came(len(chunk))
     except (web.RequestPayloadError, ConnectionError):  # the latter: whoever posted hung up, and hears no answer
         return "unreadable"
     return bytes(body)

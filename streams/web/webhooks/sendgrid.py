@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from schemas.policy import Duration
 from schemas.times import HOUR
 from streams.web.webhooks.payload import read_payload
-from streams.web.webhooks.post import Answer, Payload, Post
+from streams.web.webhooks.post import Answer, Look, Payload, Post
 from streams.web.webhooks.secret import is_fresh
 
 SIGNATURE: Final = "X-Twilio-Email-Event-Webhook-Signature"
@@ -63,16 +63,23 @@ def check(
     headers: Mapping[str, str], body: bytes, keys: Sequence[ec.EllipticCurvePublicKey], now: int, freshness: int
 ) -> Answer | None:
     """Say what is wrong with a post, or None: signed with none of the keys, or not just now (`now` in ms)."""
+    claimed = _claimed(headers)
+    if claimed is None:
+        return "unauthorized"
+    timestamp, signature = claimed
+    if not any(_signed(key, signature, timestamp.encode() + body) for key in keys):
+        return "unauthorized"
+    return None if is_fresh(int(timestamp) * 1000, now, freshness) else "stale"
+
+
+def _claimed(headers: Mapping[str, str]) -> tuple[str, bytes] | None:
+    """Read when a post says it was signed, and its signature; None where it says neither or no such thing."""
     timestamp = headers.get(TIMESTAMP, "")
     try:
         signature = base64.b64decode(headers.get(SIGNATURE, ""), validate=True)
     except (binascii.Error, ValueError):
-        return "unauthorized"
-    if not _SECONDS.fullmatch(timestamp):
-        return "unauthorized"
-    if not any(_signed(key, signature, timestamp.encode() + body) for key in keys):
-        return "unauthorized"
-    return None if is_fresh(int(timestamp) * 1000, now, freshness) else "stale"
+        return None
+    return (timestamp, signature) if signature and _SECONDS.fullmatch(timestamp) else None
 
 
 def _signed(key: ec.EllipticCurvePublicKey, signature: bytes, content: bytes) -> bool:
@@ -89,6 +96,10 @@ class SendGridGate:
     def __init__(self, section: SendGrid) -> None:
         """Take a tenant's keys."""
         self._section = section
+
+    def look(self, headers: Mapping[str, str]) -> Look:
+        """Look whether there is a signature at all; only with a valid one is it said whether that is fresh."""
+        return "open" if _claimed(headers) else "unauthorized"
 
     async def admit(self, post: Post) -> Payload | Answer:
         """Check the signature over the raw bytes, then read them."""

@@ -1,6 +1,6 @@
 """Amazon SES through SNS: the gate, and the answer to SNS's question whether we want to be told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -10,13 +10,17 @@ from cryptography.x509 import Certificate
 from schemas.policy import Duration
 from schemas.times import HOUR
 from streams.web.webhooks.certificates import Certificates, Fetch
+from streams.web.webhooks.limits import Buckets, Rate
 from streams.web.webhooks.payload import read_json
-from streams.web.webhooks.post import Answer, Payload, Post
+from streams.web.webhooks.post import Answer, Look, Payload, Post
 from streams.web.webhooks.secret import is_fresh
 from streams.web.webhooks.sns import Topic, is_signed, read_message, signed_at
 
 FRESHNESS: Final = Duration(2 * HOUR)
 """A retry keeps the time at which the message was published; SNS retries for an hour at most."""
+
+TOLD: Final = Rate(each_second=1 / 3600, burst=1)
+"""How often the log says the same of a topic: SNS may send a hundred a second, and strangers more."""
 
 _log = structlog.get_logger()
 
@@ -27,13 +31,13 @@ class Ses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topics: ARNs.
     certificates: PEM files, beside the configuration or by full path; fetched from SNS where none is given.
     confirm: Whether to confirm subscriptions to these topics; else that is done by hand.
-    sha1: Whether to take signatures of version 1 too, which a topic makes until it is told to make version 2.
+    sha1: Whether to take signatures of version 1 (SHA-1) too, which a topic makes until it is told to make version 2.
     """
 
     topics: list[Topic]
     certificates: list[Certificate] = []
     confirm: bool = True
-    sha1: bool = False
+    sha1: bool = True
     freshness: Duration = FRESHNESS
 
     def __post_init__(self) -> None:
@@ -51,6 +55,11 @@ class SesGate:
         self._topics = {topic.arn: topic for topic in section.topics}
         self._certificates = certificates
         self._fetch = fetch
+        self._told = Buckets(TOLD)
+
+    def look(self, headers: Mapping[str, str]) -> Look:
+        """Leave it to the body: topic and signature are in there."""
+        return "open"
 
     async def admit(self, post: Post) -> Payload | Answer:
         """Check topic, signature and time; a subscription is confirmed, and its question passed on if that fails."""
@@ -63,10 +72,15 @@ class SesGate:
         certificates = await self._certificates.of(topic, url, self._section.certificates, post.at)
         if certificates is None:
             return "unavailable"
-        signing = next((one for one in certificates if is_signed(message, one, sha1=self._section.sha1)), None)
+        signing = next((one for one in certificates if is_signed(message, one)), None)
         if signing is None:
-            self._explain(message, topic, certificates)
+            if not certificates:
+                self._tell("sns-no-valid-certificate", topic, post, "give a valid one, or reach SNS")
             return "unauthorized"
+        if message["SignatureVersion"] == "1":
+            self._tell("sns-signature-version-1", topic, post, "set SignatureVersion to 2 on the topic")
+            if not self._section.sha1:
+                return "unavailable"  # genuine, and to be sent again until the topic is told to use version 2
         if not self._section.certificates:
             self._certificates.prove(url, signing)
         at = signed_at(message)
@@ -88,9 +102,7 @@ class SesGate:
             _log.warning("sns-subscription-waits", topic=topic.arn, advice="open its SubscribeURL, on esp-reports")
         return confirmed
 
-    def _explain(self, message: Mapping[str, str], topic: Topic, certificates: Sequence[Certificate]) -> None:
-        """Say in the log what an operator can change, of posts that name a topic of ours."""
-        if message.get("SignatureVersion") == "1" and not self._section.sha1:
-            _log.warning("sns-signature-version-1", topic=topic.arn, advice="set SignatureVersion to 2 on the topic")
-        elif not certificates:
-            _log.warning("sns-no-valid-certificate", topic=topic.arn)
+    def _tell(self, what: str, topic: Topic, post: Post, advice: str) -> None:
+        """Say in the log what an operator can change."""
+        if not self._told.wait((what, topic.arn), post.at / 1000):
+            _log.warning(what, topic=topic.arn, advice=advice)

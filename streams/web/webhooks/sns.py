@@ -34,6 +34,11 @@ _SIGNED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _OPTIONAL: Final = "Subject"
 
+_ALGORITHMS: Final[Mapping[str, HashAlgorithm]] = {
+    "1": SHA1(),  # noqa: S303 - what SNS uses unless the topic asks for version 2
+    "2": SHA256(),
+}
+
 
 class Topic:
     """A topic by its ARN, with the host of SNS in its region."""
@@ -83,12 +88,9 @@ def signed_at(message: Mapping[str, str]) -> int | None:
     return at if isinstance(at, int) else None
 
 
-def is_signed(message: Mapping[str, str], certificate: Certificate, *, sha1: bool) -> bool:
-    """Say whether the key of a certificate signed a message, with SHA-256 or, where `sha1` permits it, with SHA-1."""
-    algorithms: dict[str, HashAlgorithm] = {"2": SHA256()}
-    if sha1:
-        algorithms["1"] = SHA1()  # noqa: S303 - what SNS uses unless the topic asks for version 2
-    algorithm = algorithms.get(message.get("SignatureVersion", ""))
+def is_signed(message: Mapping[str, str], certificate: Certificate) -> bool:
+    """Say whether the key of a certificate signed a message, with SHA-1 (version 1) or SHA-256 (version 2)."""
+    algorithm = _ALGORITHMS.get(message.get("SignatureVersion", ""))
     key = certificate.public_key()
     if algorithm is None or not isinstance(key, rsa.RSAPublicKey):
         return False

@@ -4,13 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.budget import NOBODY, Budget, BudgetSpent
 from agents.classify.agent import make_classify_agent
-from agents.classify.budget import NOBODY, Budget, BudgetSpent
-from agents.ports import Outgoing
+from agents.command.agent import make_command_agent
+from agents.gate.agent import make_check_agent
+from agents.ports import Agent, Outgoing
+from agents.suppress.agent import make_suppress_agent
 from agents.suppress.identity import contact_keys
+from schemas.order import ORDERS
 from schemas.policy import parse_policy
-from schemas.times import HOUR, MINUTE
-from streams.memory import MemoryBatch, MemoryPublisher, MemoryRecord, NoMeter, each
+from schemas.times import DAY, HOUR, MINUTE
+from streams.memory import InOrder, MemoryBatch, MemoryPublisher, MemoryRecord, MemoryTable, NoMeter, each
 
 NOON = 1_795_428_930_000
 POLICY = """
@@ -25,8 +29,10 @@ limit = 4
 """
 
 
-def record(offset: int, at: int | None = NOON, partition: int = 0, value: bytes = b"no JSON") -> MemoryRecord:
-    return MemoryRecord("esp-reports", partition, offset, at, None, value)
+def record(
+    offset: int, at: int | None = NOON, partition: int = 0, value: bytes = b"no JSON", topic: str = "esp-reports"
+) -> MemoryRecord:
+    return MemoryRecord(topic, partition, offset, at, None, value)
 
 
 def spent_after(budget: Budget, *spendings: tuple[MemoryRecord, str, int]) -> int | None:
@@ -111,3 +117,37 @@ async def test_the_agent_stops_before_it_publishes_the_batch_that_spends_the_bud
         await agent(each([first, second]))
     assert [outgoing.topic for outgoing in published] == ["dead-letters"] * 3
     assert done == [3]
+
+
+def test_each_topic_is_measured_by_its_own_time():
+    budget = Budget(parse_policy(POLICY))
+    now = [(record(number, topic="contact-commands"), NOBODY, 1) for number in range(3)]
+    week_old = [(record(number, NOON - 7 * DAY), NOBODY, 1) for number in range(4)]
+    assert spent_after(budget, *now) is None
+    assert spent_after(budget, *week_old) == 4
+
+
+async def nobody_asks(_request, _at):
+    raise AssertionError("what can't be read is not asked")
+
+
+def agents(out: MemoryPublisher, budget: Budget) -> dict[str, Agent]:
+    """Give the agents that read what others write, by topic, with one budget."""
+    policy, keys = parse_policy(POLICY), contact_keys(b"k")
+    return {
+        "esp-reports": make_classify_agent(out, keys, NoMeter(), budget=budget),
+        "contact-commands": make_command_agent(out, keys, 8, NoMeter(), budget),
+        "send-requests": make_check_agent(nobody_asks, out, NoMeter(), budget),
+        "delivery-events": make_suppress_agent(MemoryTable(), out, InOrder(), keys, policy, NoMeter(), budget=budget),
+        ORDERS: make_suppress_agent(MemoryTable(), out, InOrder(), keys, policy, NoMeter(), budget=budget),
+    }
+
+
+@pytest.mark.parametrize("topic", ["esp-reports", "contact-commands", "send-requests", "delivery-events", ORDERS])
+async def test_whatever_topic_a_worker_would_drain_it_stops(topic):
+    published: list[Outgoing] = []
+    agent = agents(MemoryPublisher(published.append), Budget(parse_policy(POLICY)))[topic]
+    batches = [MemoryBatch([record(number, topic=topic)], beside=topic == ORDERS) for number in range(9)]
+    with pytest.raises(BudgetSpent, match=topic):
+        await agent(each(batches))
+    assert [one.topic for one in published].count("dead-letters") == 3

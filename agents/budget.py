@@ -1,7 +1,8 @@
 """The dead-letter budget: how many elements may be rejected within a time before a worker stops (SPEC 6).
 
 A worker that rejects nearly everything has met a broken producer or a wrong mapping, and would turn a topic into dead
-letters before anybody looks. What counts is the time of the records, so that a backlog is measured as it came.
+letters before anybody looks. What counts is the time of the records, so that a backlog is measured as it came; and each
+topic for itself, since one may be a week behind another.
 """
 
 import heapq
@@ -20,17 +21,19 @@ class BudgetSpent(Exception):
 
 
 class Budget:
-    """Counts rejected elements: those of tenants with a budget of their own apart, all others together."""
+    """Counts a topic's rejected elements: those of tenants with a budget of their own apart, all others together."""
 
     def __init__(self, policy: Policy) -> None:
         """Start with nothing spent; what was before the worker started does not count."""
         self._policy = policy
-        self._spent: defaultdict[str, list[int]] = defaultdict(list)  # a heap of record timestamps each
-        self._newest: dict[str, int] = {}
-        self._counted: dict[int, int] = {}  # partition -> last offset: a rebalance makes us read some again
+        # By topic and tenant: a heap of record timestamps, and the newest of all.
+        self._spent: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        self._newest: dict[tuple[str, str], int] = {}
+        # By topic and partition: the last offset, since a rebalance makes us read some again.
+        self._counted: dict[tuple[str, int], int] = {}
 
-    def spend(self, record: Record, tenant: str, elements: int) -> None:
-        """Count rejected elements of a record.
+    def spend(self, record: Record, tenant: str = NOBODY, elements: int = 1) -> None:
+        """Count rejected elements of a record; `tenant` is the one it names, `NOBODY` where that can't be read.
 
         Raises:
             BudgetSpent: They are more than may be rejected within the time that the policy names.
@@ -38,20 +41,22 @@ class Budget:
         """
         who = tenant if self._policy.of(tenant).dead_letters != self._policy.of(NOBODY).dead_letters else NOBODY
         limit = self._policy.of(who).dead_letters.limit()
-        again = record.offset <= self._counted.get(record.partition, -1)
+        place, account = (record.topic, record.partition), (record.topic, who)
+        again = record.offset <= self._counted.get(place, -1)
         if limit is None or record.timestamp is None or again:
             return
-        self._counted[record.partition] = record.offset
+        self._counted[place] = record.offset
         most, window = limit
-        spent, newest = self._spent[who], max(record.timestamp, self._newest.get(who, 0))
-        self._newest[who] = newest
+        spent, newest = self._spent[account], max(record.timestamp, self._newest.get(account, 0))
+        self._newest[account] = newest
         for _ in range(min(elements, most + 1)):
             heapq.heappush(spent, record.timestamp)
         while spent and spent[0] <= newest - window:
             heapq.heappop(spent)
         if len(spent) > most:
             whose = f"of tenant {who} " if who else ""
+            permitted = self._policy.of(who).dead_letters.budget
             raise BudgetSpent(
-                f"more than {self._policy.of(who).dead_letters.budget} elements {whose}were rejected: "
+                f"of {record.topic}, more than {permitted} elements {whose}were rejected: "
                 "bounceline dead-letters list shows them; [dead_letters] budget in the policy permits more"
             )
