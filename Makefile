@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-pure test-kafka test-storm bench bench-webhooks fuzz contracts check lint types audit lock clean
+.PHONY: help setup demo test test-pure test-kafka test-storm bench bench-webhooks bench-check bench-import fuzz contracts check lint types audit lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,12 @@ contracts: $(STAMP) ## Write schemas/json and schemas/asyncapi.yaml anew from th
 
 bench-webhooks: $(STAMP) ## Measure how many webhooks a second one worker accepts, as JSON
 	$(BIN)/python -m tests.bench.webhooks
+
+bench-check: $(STAMP) ## Measure how many recipients a second are checked, over HTTP and in one process, as JSON
+	$(BIN)/python -m tests.bench.check
+
+bench-import: $(STAMP) ## Import a list of a million rows and fail if memory grows with it, as JSON
+	$(BIN)/python -m tests.bench.importing
 
 check: lint types audit test ## Run everything CI runs but test-kafka and test-storm
 

@@ -1,15 +1,14 @@
 """Giving commands: publish one, wait until it took effect, and look what a retraction would do."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 from redis.exceptions import RedisError
 
 from agents.ports import Outgoing
-from agents.suppress.contact import RESTS_ON_OTHERS
+from agents.suppress.contact import RESTS_ON_OTHERS, Contact
 from agents.suppress.identity import contact_keys
 from agents.suppress.partition import PARTITION, to_partition
 from agents.suppress.reasons import reasons
@@ -18,8 +17,8 @@ from schemas.command import ContactCommand, Retract
 from schemas.rejected import Rejected
 from schemas.suppression import Reason
 from schemas.topics import catalogue
-from schemas.typology import SOFT
-from streams.errors import Failed
+from schemas.typology import SOFT, Status
+from streams.errors import Failed, WrongUse
 from streams.installation import has_secret
 from streams.publisher import KafkaPublisher
 from streams.reading import read_to_end
@@ -42,11 +41,14 @@ UNKNOWN_KEYS: Final = (
 class Outcome(NamedTuple):
     """What came of a command. `seen` is None where it took effect, else why that can't be told.
 
-    `reasons` are those that stand now, of a command about a contact.
+    Of a command about a contact, `reasons` are those that stand now, `before` those that stood when it was given
+    (None where that is not known), and `denied` the statuses that still deny a send of who is forgotten.
     """
 
     seen: str | None
     reasons: Sequence[Reason] = ()
+    before: Sequence[Reason] | None = None
+    denied: Sequence[Status] = ()
 
 
 class WouldBe(NamedTuple):
@@ -58,18 +60,26 @@ class WouldBe(NamedTuple):
     after: Sequence[Reason]
 
 
-async def give(settings: Settings, command: ContactCommand) -> Outcome:
-    """Publish a command, and wait a while until it has taken effect."""
+async def give(settings: Settings, command: ContactCommand, unknown_rules: Collection[str] = ()) -> Outcome:
+    """Publish a command, and wait a while until it has taken effect.
+
+    `unknown_rules` are those it names that only another command can have made up.
+
+    Raises:
+        WrongUse: Nothing of the contact goes by one of them; nothing is published.
+
+    """
     await ensure_topics(settings)
-    publisher = KafkaPublisher(settings)
-    await publisher.start()
-    try:
-        key = (command.recipient or command.id).encode()
-        await publisher.publish([Outgoing("contact-commands", key, encode(command))])
-    finally:
-        await publisher.stop()
-    if command.recipient and not await has_secret(settings):
+    known = not command.recipient or await has_secret(settings)
+    was = await _contact_now(settings, command) if known and command.recipient else None
+    if was and (wrong := sorted(set(unknown_rules) - _rules_of(was))):
+        rules = ", ".join(dict.fromkeys(reason.rule for reason in was.standing))
+        stands = f"what blocks this contact goes by {rules}" if rules else "this contact is not blocked"
+        raise WrongUse(f"no rule called {', '.join(wrong)} has blocked anybody; {stands}")
+    await _publish(settings, command)
+    if not known:
         return Outcome(UNKNOWN_KEYS)
+    before = was.standing if was else None
     try:
         async with asyncio.timeout(WAIT_SECONDS), _state(settings) as (partitions, reader):
             while True:
@@ -79,12 +89,65 @@ async def give(settings: Settings, command: ContactCommand) -> Outcome:
                 else:
                     contact = await reader.contact(command.tenant or "", command.recipient or "")
                     if contact and contact.orders.has_taken(command.id):
-                        return Outcome(None, contact.standing)
+                        return Outcome(None, contact.standing, before, sorted(contact.orders.denied))
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
         return Outcome(f"it has not taken effect within {WAIT_SECONDS:g} s; is a worker running?")
     except RedisError as error:
         return Outcome(f"Redis can't be asked whether it took effect ({error})")
+
+
+async def _publish(settings: Settings, command: ContactCommand) -> None:
+    publisher = KafkaPublisher(settings)
+    await publisher.start()
+    try:
+        key = (command.recipient or command.id).encode()
+        await publisher.publish([Outgoing("contact-commands", key, encode(command))])
+    finally:
+        await publisher.stop()
+
+
+async def _contact_now(settings: Settings, command: ContactCommand) -> Contact | None:
+    """Give a contact as it is before a command; None where that can't be told."""
+    try:
+        async with _state(settings) as (_, reader):
+            return await reader.contact(command.tenant or "", command.recipient or "")
+    except RedisError:
+        return None
+
+
+def _rules_of(contact: Contact) -> set[str]:
+    by_hand = {event[2] for events in contact.by_hand.values() for event in events}
+    return by_hand | {reason.rule for reason in contact.standing}
+
+
+async def give_retract(
+    settings: Settings, command: ContactCommand, retract: Retract
+) -> tuple[Outcome, list[WouldBe] | None]:
+    """Give a retraction, and look what it did: whom it reached, with the reasons of before and of afterwards.
+
+    None where they can't be counted. What else came to these contacts meanwhile shows in it too.
+    """
+    try:
+        await ensure_topics(settings)
+        reached = await would_retract(settings, retract)
+    except (Failed, RedisError):
+        reached = None  # the retraction itself needs no state that can be read from here
+    outcome = await give(settings, command)
+    if reached is None or outcome.seen is not None:
+        return outcome, None
+    found: list[WouldBe] = []
+    try:
+        async with _state(settings) as (_, reader):
+            for start in range(0, len(reached), CONTACTS_PER_LOOK):
+                some = reached[start : start + CONTACTS_PER_LOOK]
+                contacts = await reader.contacts([(one.tenant, one.recipient) for one in some])
+                if contacts is None:
+                    return outcome, None
+                found += [one._replace(after=now.standing) for one, now in zip(some, contacts, strict=True)]
+    except RedisError:
+        return outcome, None
+    return outcome, found
 
 
 @asynccontextmanager
@@ -158,10 +221,3 @@ async def _candidates(settings: Settings, retract: Retract) -> list[tuple[str, s
         if any(reason.status in statuses for reason in said.reasons):
             found[tenant, recipient] = None
     return sorted(found)
-
-
-def counted(found: Sequence[WouldBe]) -> Mapping[str, Mapping[str, int]]:
-    """Count who would be released, by the status lifted, and who would not, by the status that would stand."""
-    released = Counter(one.before[0].status for one in found if one.before and not one.after)
-    still = Counter(one.after[0].status for one in found if one.after)
-    return {"released": dict(sorted(released.items())), "still_blocked": dict(sorted(still.items()))}

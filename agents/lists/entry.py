@@ -16,6 +16,7 @@ SkipReason = Literal[
     "contactable",  # the list itself says that this contact may be mailed, or has been released
     "other-channel",  # text messages and the like
     "not-a-block",  # tells of a delivery, an open, a message under way
+    "expired",  # the block was for a limited time, and that is over
 ]
 
 
@@ -31,6 +32,7 @@ class Entry(NamedTuple):
     at: when, in ms since 1970; None where the list does not say.
     note: what the list says in words; empty where it says none.
     rule: which rule the reason goes by, where a release by rule must find it again.
+    expires_at: when the list says that the block ends, in ms; None where it does not.
     """
 
     recipient: str
@@ -38,6 +40,7 @@ class Entry(NamedTuple):
     at: int | None
     note: str = ""
     rule: str | None = None
+    expires_at: int | None = None
 
 
 Read = Entry | Skipped | Rejected

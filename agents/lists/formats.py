@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from agents.classify.address import canonical_recipient
 from agents.classify.table import RuleTable
 from agents.lists import mailgun, mailjet, own, sendgrid, ses
-from agents.lists.entry import Entry, Read, Reader, Row
+from agents.lists.entry import Entry, Read, Reader, Row, Skipped
 from agents.lists.mautic import mautic
 from schemas.rejected import Rejected
 
@@ -147,7 +147,7 @@ def read_row(
     return [_finished(one, default_at, latest) if isinstance(one, Entry) else one for one in form.read(row, rules)]
 
 
-def _finished(entry: Entry, default_at: int | None, latest: int | None) -> Entry | Rejected:
+def _finished(entry: Entry, default_at: int | None, latest: int | None) -> Read:
     recipient = canonical_recipient(entry.recipient)
     if isinstance(recipient, Rejected):
         return recipient
@@ -156,4 +156,6 @@ def _finished(entry: Entry, default_at: int | None, latest: int | None) -> Entry
         return Rejected("missing-field", "the row has no time; --at gives one to rows without")
     if latest is not None and at > latest:
         return Rejected("implausible-time", "the time is in the future")
+    if latest is not None and entry.expires_at is not None and entry.expires_at <= latest:
+        return Skipped("expired")
     return entry._replace(recipient=recipient, at=at)

@@ -8,6 +8,7 @@ from agents.classify.table import RuleTable
 from agents.lists.entry import Entry, Read, Row, Skipped, column_name
 from agents.lists.fields import note_of, text, time_of
 from schemas.codec import decode_json
+from schemas.command_reading import MAX_RULE
 from schemas.rejected import Rejected
 from schemas.typology import STATUSES
 
@@ -15,8 +16,8 @@ from schemas.typology import STATUSES
 def own(row: Row, _rules: RuleTable) -> Iterable[Read]:
     """Read one standing decision: an entry for each of its reasons, or for its status where it names none.
 
-    A status stands for itself, a soft one too: whoever wrote the list had decided. A bare `:` is one of history, and
-    can be released by the rule `import-unverified`.
+    A status stands for itself, a soft one too: whoever wrote the list had decided. A reason goes by the rule it
+    names; a bare `:` is one of history, and can be released by the rule `import-unverified`.
     """
     if folded(row.get("action")) == "release":
         return (Skipped("contactable"),)
@@ -54,8 +55,12 @@ def _entry(row: Row, reason: Row) -> Read:
     at = time_of(reason, "since", "at")
     if isinstance(at, Rejected):
         return at
-    unverified = status == ":" and text(reason, "rule") in ("", "import-unverified")
-    return Entry(recipient, status, at, note_of(text(row, "note")), "import-unverified" if unverified else None)
+    expires_at = time_of(reason, "expiresat")
+    if isinstance(expires_at, Rejected):
+        return expires_at
+    rule = text(reason, "rule")[:MAX_RULE] or ("import-unverified" if status == ":" else None)
+    ends = expires_at if status == "Preblock" else None  # nothing else does (SPEC 6)
+    return Entry(recipient, status, at, note_of(text(row, "note")), rule, ends)
 
 
 _NO_STATUS = ("missing-field", "status is missing")

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from agents.classify.table import RuleTable
 from schemas.typology import SOFT, Status
 
 BY_HAND: Final = "by-hand"
@@ -40,6 +41,17 @@ MAX_RULES: Final = 256
 """Released rules remembered per contact; of too many the one released longest ago is forgotten."""
 
 _BY_NAME_ALONE: Final = frozenset(("Spam", "User"))
+
+
+def blocking_rules(table: RuleTable) -> set[str]:
+    """Give the rules that a reason can go by, but for names that `suppress` commands made up."""
+    return {
+        BY_HAND,
+        TYPO_RULE,
+        NETWORK_RULE,
+        SOFT_BOUNCE_RULE,
+        *(row.verdict.rule for row in table.rows if row.verdict.effect == "block"),
+    }
 
 
 class Lift(msgspec.Struct, frozen=True, array_like=True):

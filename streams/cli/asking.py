@@ -3,12 +3,15 @@
 import http.client
 import json as json_
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from streams.errors import Failed
+from schemas.rejected import Rejected
+from schemas.report import check_tenant
+from streams.errors import Failed, WrongUse
 
 SECONDS = 30.0
 """How long a worker may take to answer."""
@@ -42,6 +45,7 @@ def check(
         Show the answer as one JSON object.
 
     """
+    check_tenant_name(tenant)
     asked = {"tenant": tenant, "recipients": recipient, "purpose": purpose}
     body = ask(url, "/v1/check", token, json_.dumps(asked).encode())
     answer = json_.loads(body)
@@ -65,11 +69,11 @@ def ask(url: str, path: str, token: str | None, body: bytes | None = None) -> by
     """Ask a worker: POST where there is a body, else GET; gives the body of its answer.
 
     Raises:
+        WrongUse: That is no address of a server.
         Failed: No worker answers there, or it refuses.
 
     """
-    if not url.startswith(("http://", "https://")):
-        raise Failed(f"{url} is no http:// or https:// address")
+    check_url(url)
     headers = {"Content-Type": "application/json"} if body is not None else {}
     headers |= {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(url.rstrip("/") + path, body, headers)  # noqa: S310 - looked at above
@@ -81,6 +85,23 @@ def ask(url: str, path: str, token: str | None, body: bytes | None = None) -> by
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
         reason = getattr(error, "reason", error)
         raise Failed(f"no worker answers at {url} ({reason}); --url says where one is") from None
+
+
+def check_url(url: str) -> None:
+    """Raise `WrongUse` where that is no address of a server."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none
+        good = False
+    if not good or not url.isprintable() or " " in url:
+        raise WrongUse(f"--url {url} is no http:// or https:// address")
+
+
+def check_tenant_name(tenant: str) -> None:
+    """Raise `WrongUse` where no tenant can be called so."""
+    if isinstance(wrong := check_tenant(tenant), Rejected):
+        raise WrongUse(f"the {wrong.detail}")
 
 
 def _detail(body: bytes) -> str:

@@ -7,34 +7,31 @@ import sys
 import time
 import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-import msgspec
 import orjson
 from cyclopts import Parameter
 
 from agents.classify.address import canonical_recipient
+from agents.classify.rules import builtin_rules
+from agents.suppress.orders import blocking_rules
 from schemas.codec import encode
 from schemas.command import Command, ContactCommand, Retract
 from schemas.command_reading import to_command
 from schemas.rejected import Rejected
-from schemas.times import format_time
+from schemas.times import MINUTE, format_time
 from schemas.typology import STATUSES
 from streams import log
 from streams.cli.dead_letters import Time, _time
+from streams.cli.outcomes import show_dry_run, show_outcome, show_retracted
 from streams.cli.running import reaching
-from streams.cli.tables import show_table
 from streams.errors import WrongUse
 from streams.settings import DEV_SECRET, Settings, from_environment
-
-if TYPE_CHECKING:
-    from streams.commands import Outcome, WouldBe
 
 Named = Annotated[list[str] | None, Parameter(negative=())]
 Moment = Annotated[Time, Parameter(converter=_time)]
 
-SHOWN = 5
-"""Contacts that a dry run lists on the terminal; with --json it is all of them."""
+CLOCK_TOLERANCE = 10 * MINUTE  # as of reports (SPEC 3)
 
 
 def release(
@@ -75,7 +72,7 @@ def release(
 
     """
     more = {"statuses": tuple(status or ()) or None, "rules": tuple(rule or ()) or None, "consent": consent}
-    _about(tenant, recipient, "release", note, actor, json, more)
+    _about(tenant, recipient, "release", note, actor, json, more, rules=rule or ())
 
 
 def suppress(
@@ -157,9 +154,10 @@ def retract(
     Parameters
     ----------
     start
-        When it began, such as 2026-11-20T10:00:00Z, or so long ago, such as 3h.
+        When it began, such as 2026-11-20T10:00:00Z, a day such as 2026-11-20 (its midnight in UTC), or so long ago,
+        such as 3h.
     end
-        When it was over (exclusive).
+        When it was over (exclusive), written in the same ways.
     status
         What the reports said, such as "User unknown"; may be given several times.
     tenant
@@ -181,33 +179,47 @@ def retract(
     more = {"statuses": tuple(status), "domain": domain, "provider": provider, "tenant": tenant}
     more |= {"start": format_time(start), "end": format_time(end)}
     command, understood = _command("retract", note, actor, more)
-    if dry_run:
-        _show_dry_run(understood, json)
-        return
-    told = _give(command)
-    if json:
-        print(orjson.dumps(_shown(command, told)).decode())
-    else:
-        done = "done: every contact has been gone through" if told.seen is None else f"published, but {told.seen}"
-        print(f"retract {command.id}: {done}")
+    if not isinstance(understood, Retract):
+        raise TypeError("a retraction is no other command")
+    _warn_of_the_future(end)
+    from streams.commands import give_retract, would_retract  # aiokafka takes half a second
+
+    with reaching():
+        if dry_run:
+            show_dry_run(asyncio.run(would_retract(_settings(), understood)), json)
+            return
+        told, found = asyncio.run(give_retract(_settings(), command, understood))
+    show_retracted(command, told, found, json)
+
+
+def _warn_of_the_future(end: int) -> None:
+    """Warn of an incident that is not over: it can't be taken back, and voids what is still to come."""
+    if end > time.time_ns() // 1_000_000 + CLOCK_TOLERANCE:
+        said = f"--to {format_time(end)} is in the future: reports of these statuses until then will be void as well"
+        print(f"bounceline: {said}", file=sys.stderr)
 
 
 def _about(
-    tenant: str, recipient: str, name: str, note: str | None, actor: str | None, json: bool, more: dict[str, Any]
+    tenant: str,
+    recipient: str,
+    name: str,
+    note: str | None,
+    actor: str | None,
+    json: bool,
+    more: dict[str, Any],
+    rules: Sequence[str] = (),
 ) -> None:
     canonical = canonical_recipient(recipient)
     if isinstance(canonical, Rejected):
         raise WrongUse(canonical.detail)
     command, _ = _command(name, note, actor, {"tenant": tenant, "recipient": canonical, **more})
-    told = _give(command)
-    if json:
-        print(orjson.dumps(_shown(command, told)).decode())
-        return
-    if told.seen is not None:
-        print(f"{name} {command.id}: published, but {told.seen}")
-        return
-    stands = ", ".join(f"{one.status} since {one.since}" for one in told.reasons)
-    print(f"{name} {command.id}: {canonical} is {f'blocked: {stands}' if stands else 'not blocked'}")
+    from streams.commands import give  # aiokafka takes half a second
+
+    settings = _settings()
+    unknown = set(rules) - blocking_rules(settings.rules or builtin_rules())
+    with reaching():
+        told = asyncio.run(give(settings, command, unknown))
+    show_outcome(command, told, json)
 
 
 def _command(name: Any, note: str | None, actor: str | None, more: dict[str, Any]) -> tuple[ContactCommand, Command]:
@@ -236,62 +248,3 @@ def _settings() -> Settings:
     settings = from_environment(os.environ, default_secret=DEV_SECRET)
     log.set_up(settings.log_level, brief=True)
     return settings
-
-
-def _give(command: ContactCommand) -> "Outcome":
-    from streams.commands import give  # aiokafka takes half a second
-
-    with reaching():
-        return asyncio.run(give(_settings(), command))
-
-
-def _shown(command: ContactCommand, told: "Outcome") -> dict[str, Any]:
-    shown = {"id": command.id, "command": command.command, "took_effect": told.seen is None}
-    shown |= {} if told.seen is None else {"detail": told.seen}
-    if command.recipient:
-        shown |= {"tenant": command.tenant, "recipient": command.recipient}
-        shown |= {"reasons": msgspec.to_builtins(told.reasons)} if told.seen is None else {}
-    return shown
-
-
-def _show_dry_run(incident: Command, json: bool) -> None:
-    from streams.commands import counted, would_retract
-
-    if not isinstance(incident, Retract):
-        raise TypeError("a retraction is no other command")
-    with reaching():
-        found = asyncio.run(would_retract(_settings(), incident))
-    totals = counted(found)
-    if json:
-        contacts = [
-            {
-                "tenant": one.tenant,
-                "recipient": one.recipient,
-                "released": not one.after,
-                "status": (one.after or one.before)[0].status,
-            }
-            for one in found
-            if one.before or one.after
-        ]
-        print(orjson.dumps({"dry_run": True, **totals, "contacts": contacts}).decode())
-        return
-    rows = [("released", status, f"{number:,}") for status, number in totals["released"].items()]
-    rows += [("still blocked", status, f"{number:,}") for status, number in totals["still_blocked"].items()]
-    if not rows:
-        print("Nobody would be released.")
-        return
-    show_table("What the retraction would do", ("", "status", "contacts"), rows)
-    _show_contacts([one for one in found if one.before and not one.after])
-
-
-def _show_contacts(released: Sequence["WouldBe"]) -> None:
-    if not released:
-        return
-    lines = [(one.tenant, _masked(one.recipient), one.before[0].status) for one in released[:SHOWN]]
-    show_table("Would be released", ("tenant", "recipient", "status"), lines)
-    if len(released) > SHOWN:
-        print(f"and {len(released) - SHOWN:,} more; --json shows all of them, with their addresses", file=sys.stdout)
-
-
-def _masked(recipient: str) -> str:
-    return f"{recipient[:1]}***@{recipient.rpartition('@')[2]}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Sequence
 from typing import Annotated
@@ -28,10 +29,15 @@ def _time(_type: object, tokens: Sequence[Token]) -> Time:
     try:
         return Time(time.time_ns() // 1_000_000 - parse_duration(text))
     except ValueError:
-        at = parse_time(text)
+        at = parse_time(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
     if isinstance(at, int):
         return Time(at)
-    raise ValueError(f'"{text}" is neither a time such as 2026-11-20T10:15:30Z nor a duration such as 24h.')
+    raise ValueError(
+        f'"{text}" is neither a time such as 2026-11-20T10:15:30Z or 2026-11-20 nor a duration such as 24h.'
+    )
+
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 Moment = Annotated[Time | None, Parameter(converter=_time)]
@@ -56,7 +62,8 @@ def show(
     provider
         Only those of this provider; may be given several times. What names none is of provider "?".
     since
-        Only those rejected since then: a time such as 2026-11-20T10:15:30Z, or so long ago, such as 24h.
+        Only those rejected since then: a time such as 2026-11-20T10:15:30Z, a day (midnight UTC), or so long ago,
+        such as 24h.
     until
         Only those rejected before then.
     json
@@ -112,7 +119,8 @@ def redrive(
     provider
         Only those of this provider; may be given several times. What names none is of provider "?".
     since
-        Only those rejected since then: a time such as 2026-11-20T10:15:30Z, or so long ago, such as 24h.
+        Only those rejected since then: a time such as 2026-11-20T10:15:30Z, a day (midnight UTC), or so long ago,
+        such as 24h.
     until
         Only those rejected before then.
     dry_run

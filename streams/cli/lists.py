@@ -15,9 +15,9 @@ from cyclopts import Parameter
 from agents.lists.formats import BY_NAME
 from agents.ports import Outgoing
 from schemas.rejected import Rejected
-from schemas.report import check_tenant
 from schemas.times import MINUTE, parse_time
 from streams import log
+from streams.cli.asking import check_tenant_name
 from streams.cli.tables import progress_bar, show_import
 from streams.errors import Failed, WrongUse
 from streams.lists.importing import Asked, Imported, import_list
@@ -65,7 +65,7 @@ def import_(
         Show the outcome as one JSON object.
 
     """
-    _check(tenant)
+    check_tenant_name(tenant)
     if form != "auto" and form not in BY_NAME:
         raise WrongUse(f"--format {form} is none of auto, {', '.join(BY_NAME)}")
     if rejected is not None and rejected.resolve() == file.resolve():
@@ -79,11 +79,6 @@ def import_(
         done = asyncio.run(_counted(asked, on_progress) if dry_run else _sent(asked, on_progress))
     show_import(_told(tenant, file, done, dry_run), json)
     _complain(done, rejected)
-
-
-def _check(tenant: str) -> None:
-    if isinstance(wrong := check_tenant(tenant), Rejected):
-        raise WrongUse(f"the {wrong.detail}")
 
 
 def _time(written: str | None) -> int | None:
@@ -171,7 +166,7 @@ def export(
     """
     from streams.lists.exporting import CSV_COLUMNS, csv_fields, export_standing  # noqa: PLC0415
 
-    _check(tenant)
+    check_tenant_name(tenant)
     settings = from_environment(os.environ, default_secret=b"unused")
     log.set_up(settings.log_level, brief=True)
     target = None if file is None or str(file) == "-" else file

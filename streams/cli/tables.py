@@ -61,6 +61,7 @@ _SKIPPED = {
     "contactable": "may be mailed, says the list",
     "other-channel": "another channel than mail",
     "not-a-block": "tells of no failure",
+    "expired": "the block has ended",
 }
 
 

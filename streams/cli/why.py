@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import orjson
 from cyclopts import Parameter
 
+from agents.classify.address import canonical_recipient
+from schemas.rejected import Rejected
 from streams import log
-from streams.cli.asking import ask
+from streams.cli.asking import ask, check_tenant_name
 from streams.cli.running import reaching
+from streams.errors import WrongUse
 from streams.settings import from_environment
 
 if TYPE_CHECKING:
@@ -55,6 +58,9 @@ def why(
         Show the answer as one JSON object.
 
     """
+    check_tenant_name(tenant)
+    if isinstance(wrong := canonical_recipient(recipient), Rejected):
+        raise WrongUse(wrong.detail)
     path = f"/v1/contacts/{urllib.parse.quote(tenant, '')}/{urllib.parse.quote(recipient, '')}"
     state: Shown = orjson.loads(ask(url, path, token))
     if records:

@@ -168,3 +168,28 @@ async def test_an_incident_is_retracted_for_everybody_and_stays_so_after_redis_i
     assert len(await operator.said("other@example.org")) == 1
     assert len(await operator.said("kept@example.com")) == 2
     assert (await operator.check("p3@example.com"))["send"] is True
+
+
+async def test_behind_a_retracted_bounce_the_next_check_finds_the_one_before_and_another_domain_keeps_its_block(
+    operator: Operator,
+) -> None:
+    for person in ("twice@example.com", "once@example.com", "far@example.org"):
+        await operator.report(person, "User unknown", 5)
+    await operator.report("twice@example.com", "User unknown", 3, "m3", "globex")
+    await operator.topics.decided()
+    for person in ("twice@example.com", "once@example.com", "far@example.org"):
+        denied = await operator.check(person, "initech")
+        assert (denied["status"], denied["since"]) == ("Preblock", AT.format(5))
+        await operator.until(person, "check", "initech")
+    incident = {"statuses": ["User unknown"], "domain": "example.com", "from": AT.format(5), "to": AT.format(6)}
+    command = await operator.command("retract", **incident)
+    for person in ("twice@example.com", "once@example.com"):
+        assert (await operator.until(person, f"retract:{command}", "initech"))["action"] == "release"
+
+    denied = await operator.check("twice@example.com", "initech")
+    assert (denied["status"], denied["since"]) == ("Preblock", AT.format(3))
+    said = await operator.until("twice@example.com", "check", "initech")
+    assert (said["since"], said["expires_at"]) == (AT.format(3), "2026-12-20T10:03:00.000Z")
+    assert (await operator.check("once@example.com", "initech"))["send"] is True
+    assert (await operator.check("far@example.org", "initech"))["since"] == AT.format(5)
+    assert len(await operator.said("far@example.org", "initech")) == 1

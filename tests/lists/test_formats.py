@@ -271,6 +271,20 @@ def test_our_own_row_has_an_entry_for_each_of_its_reasons():
     assert [one.at for one in found] == [AT, 1_760_000_000_000]
 
 
+def test_a_reason_of_our_own_keeps_its_rule_and_one_that_has_ended_is_not_imported_for_anew():
+    reasons = [
+        {"status": "User unknown", "since": "2026-11-01T00:00:00.000Z", "expires_at": None, "rule": "of-monday"},
+        {"status": "Preblock", "since": "2026-10-01T00:00:00.000Z", "expires_at": "2026-10-31T00:00:00.000Z"},
+    ]
+    row = {"recipient": "j@example.com", "reasons": reasons}
+    [stands, ended] = read_row(BY_NAME["bounceline"], row, builtin_rules(), None, AT)
+    assert (stands.status, stands.rule, stands.expires_at) == ("User unknown", "of-monday", None)
+    assert ended == Skipped("expired")
+    reasons[1]["expires_at"] = "2026-12-20T00:00:00.000Z"
+    [_, holds] = read_row(BY_NAME["bounceline"], {"recipient": "j@example.com", "reasons": reasons}, builtin_rules())
+    assert (holds.status, holds.expires_at) == ("Preblock", 1_797_724_800_000)
+
+
 @pytest.mark.parametrize("status", STATUSES)
 def test_a_status_in_our_own_list_stands_for_itself(status):
     assert status_of("bounceline", recipient="jane@example.com", status=status) == status
@@ -314,7 +328,9 @@ def test_a_time_in_the_future_is_not_believed():
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40) | st.lists(st.integers())
-COLUMNS = sorted({column for one in FORMATS for names in one.required for column in names} | {"reasons", "channel"})
+COLUMNS = sorted(
+    {column for one in FORMATS for names in one.required for column in names} | {"reasons", "channel", "expiresat"}
+)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
