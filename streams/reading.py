@@ -1,7 +1,7 @@
 """Reading topics from one place to where they end now: what commands look at."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
@@ -40,8 +40,9 @@ async def read_to_end(settings: Settings, topics: Mapping[str, Mapping[int, int]
         for name, offsets in topics.items():
             for partition, offset in offsets.items():
                 consumer.seek(TopicPartition(settings.topic(name), partition), offset)
-        async for record in _until_end(consumer, places):
-            yield record
+        async for records in to_the_end(consumer, places):
+            for record in records:
+                yield record
     finally:
         await asyncio.shield(consumer.stop())
 
@@ -96,15 +97,22 @@ async def places_of(
     ]
 
 
-async def _until_end(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> AsyncIterator[ConsumerRecord]:
+async def to_the_end(
+    consumer: AIOKafkaConsumer, places: Collection[TopicPartition]
+) -> AsyncIterator[Sequence[ConsumerRecord]]:
+    """Give the records from where an assigned consumer stands to where the partitions end, or beyond, some at a time.
+
+    Raises:
+        Failed: Nothing comes though there is more.
+
+    """
     clock = asyncio.get_running_loop().time
     ends: dict[TopicPartition, int] = {}
     left, moved = set(places), clock()
     while left:
         for records in (await consumer.getmany(*left, timeout_ms=LOOK_MS)).values():
             moved = clock()
-            for record in records:
-                yield record
+            yield records
         for place in tuple(left):
             # What a fetch says of the end is right with every broker; what is asked for by itself is not.
             if (end := consumer.highwater(place)) is not None:

@@ -4,14 +4,12 @@ A key lies in one partition, so that what has to be held at a time is the decisi
 partition: an eighth of them, about half a kilobyte each.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import TopicPartition
 
 from schemas.codec import decode_suppression, encode
 from schemas.rejected import Rejected
@@ -19,12 +17,10 @@ from schemas.suppression import Reason, Suppression
 from schemas.times import parse_time
 from schemas.typology import Category, Status
 from streams.errors import Failed
-from streams.reading import places_of
+from streams.reading import places_of, to_the_end
 from streams.settings import Settings
 
 TOPIC: Final = "suppressions"
-PATIENCE_SECONDS: Final = 60.0
-"""How long a partition may give nothing before its end is known, until the export gives up."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -70,12 +66,12 @@ async def export_standing(
             standing: dict[bytes, bytes] = {}
             consumer.assign([place])
             consumer.seek(place, beginnings[place])
-            async for records in _to_the_end(consumer, place, ends[place]):
-                for key, value in records:
-                    if key is not None and key.startswith(mine):
-                        standing.pop(key, None)
-                        if value is not None and (kept := _standing(value, now)):
-                            standing[key] = kept
+            async for records in to_the_end(consumer, [place]):
+                for record in records:
+                    if record.key is not None and record.key.startswith(mine):
+                        standing.pop(record.key, None)
+                        if record.value is not None and (kept := _standing(record.value, now)):
+                            standing[record.key] = kept
                 done += len(records)
                 on_progress(min(done, total), total)
             for line in standing.values():
@@ -105,29 +101,6 @@ def _exported(record: Suppression, reasons: tuple[Reason, ...]) -> Standing:
     return Standing(
         record.recipient, strongest.status, strongest.category, strongest.since, strongest.expires_at, reasons
     )
-
-
-async def _to_the_end(
-    consumer: AIOKafkaConsumer, place: TopicPartition, end: int
-) -> AsyncIterator[list[tuple[bytes | None, bytes | None]]]:
-    """Give keys and values up to the end as it was when this began, or beyond.
-
-    Where it is, the broker is asked twice: the embedded one tells the first offset of the last batch when it is asked
-    for the end, and the right one with what is fetched.
-    """
-    loop = asyncio.get_running_loop()
-    silent_since = loop.time()
-    while True:
-        fetched = await consumer.getmany(place, timeout_ms=500)
-        records = fetched.get(place, [])
-        if records:
-            silent_since = loop.time()
-            yield [(record.key, record.value) for record in records]
-        known = consumer.highwater(place)
-        if known is not None and await consumer.position(place) >= max(known, end):
-            return
-        if loop.time() - silent_since > PATIENCE_SECONDS:
-            raise Failed(f"the broker has given nothing of {place.topic} for {PATIENCE_SECONDS:.0f} s")
 
 
 @asynccontextmanager
