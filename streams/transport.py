@@ -187,7 +187,8 @@ class Consumer(driver.Consumer):
         """Give the offset up to which everything is acknowledged, or None where that has not moved."""
         waiting = self._outstanding.get(tp)
         if waiting is None:
-            return super()._new_offset(tp)
+            # What is acknowledged late, of before it has gone back, says nothing of what lies before it.
+            return None if self._is_batched(tp.topic) else super()._new_offset(tp)
         acked = self._acked_index[tp]
         committable = None
         # The chunk itself says so, not its offset: what is read again after a rebalance is another chunk, though it

@@ -147,6 +147,19 @@ async def test_going_back_gives_everything_again_that_was_not_acknowledged(
         assert [number for batch in seen for number in _numbers(batch)] == list(range(first, RECORDS))
 
 
+async def test_an_acknowledgement_of_before_going_back_commits_nothing(stack: Endpoints, prefix: str) -> None:
+    settings = _settings(stack, prefix)
+    topic = await _filled_topic(settings)
+    seen: list[FaustBatch] = []
+    async with _running(settings, topic, seen, [], raises=0) as app:
+        await _until(lambda: sum(len(batch.records) for batch in seen) == RECORDS)
+        last = seen[-1] if seen[-1].records else seen[-2]
+        await app.consumer.perform_seek()
+        last.done()
+        await app.consumer.commit()
+        assert await _committed(settings, topic) is None
+
+
 async def test_what_waits_for_an_agent_when_a_rebalance_ends_is_not_thrown_away(stack: Endpoints, prefix: str) -> None:
     """Story: an agent is slow, and batches that were delivered wait before it when Faust lets messages flow again."""
     settings = _settings(stack, prefix)
