@@ -288,6 +288,15 @@ def test_a_subscription_unsubscribes_where_no_topic_is_left(preferences, status)
     assert found.status == status
 
 
+def test_a_subscription_of_a_mail_to_several_unsubscribes_nobody():
+    """SES does not say which of them it was, and the others did not ask for it."""
+    part = {"timestamp": AT, "newTopicPreferences": {"unsubscribeAll": True}}
+    told = reports.events("ses", message("Subscription", part))
+    assert [(event.recipient, event.outcome, event.effect) for event in told] == [
+        (who, "other", "ignore") for who in MAIL["destination"]
+    ]
+
+
 @pytest.mark.parametrize(
     ("spoiled", "reason"),
     [

@@ -42,7 +42,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "Rendering Failure": Kind("blocked", "failure"),  # the sender's template
     "Open": Kind("opened", "open"),
     "Click": Kind("clicked", "click"),
-    "Subscription": Kind("other", "subscription"),  # unsubscribed where the new preferences leave nothing
+    "Subscription": Kind("other", "subscription"),  # unsubscribed where one recipient has nothing left
 }
 """`notificationType` of identities, and `eventType` of configuration sets, to what is told."""
 
@@ -110,7 +110,8 @@ def _message(message: dict[str, Any], published: object) -> Iterable[Happening |
         "campaign_id": _campaign_id(mail),
         "provider_code": _provider_code(name, part),
     }
-    return [_happening(name, kind, part, recipient, shared) for recipient in _recipients(mail, part, kind)]
+    recipients = list(_recipients(mail, part, kind))
+    return [_happening(name, kind, part, recipient, shared, alone=len(recipients) == 1) for recipient in recipients]
 
 
 def _recipients(mail: dict[str, Any], part: dict[str, Any], kind: Kind) -> Iterable[dict[str, Any]]:
@@ -130,7 +131,7 @@ def _recipient(one: object) -> dict[str, Any]:
 
 
 def _happening(
-    name: str, kind: Kind, part: dict[str, Any], recipient: dict[str, Any], shared: dict[str, Any]
+    name: str, kind: Kind, part: dict[str, Any], recipient: dict[str, Any], shared: dict[str, Any], *, alone: bool
 ) -> Happening | Rejected:
     address = required_text(recipient, "emailAddress")
     if isinstance(address, Rejected):
@@ -139,7 +140,7 @@ def _happening(
     if name == "Bounce":
         hard = HARDNESS.get(folded(part.get("bounceType")))
         outcome = _bounce_outcome(part, recipient, hard)
-    elif name == "Subscription" and _nothing_left(object_of(part.get("newTopicPreferences"))):
+    elif name == "Subscription" and alone and _nothing_left(object_of(part.get("newTopicPreferences"))):
         outcome = "unsubscribed"
     words = (recipient.get("diagnosticCode"), part.get("smtpResponse"), part.get("errorMessage"))
     return Happening(
