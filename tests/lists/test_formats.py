@@ -177,9 +177,9 @@ def test_mautic_stores_times_in_utc():
 
 SENDGRID = {
     ("sendgrid-bounces", "550 5.1.1 no such user", "5.1.1"): "User unknown",
-    ("sendgrid-bounces", "550 go away", "5.0.0"): "User unknown",  # a bounce, says SendGrid
-    ("sendgrid", "550 go away", "5.0.0"): ":",  # a bounce or a block: by the code alone
-    ("sendgrid-blocks", "550 go away", "5.0.0"): "not-the-contact",
+    ("sendgrid-bounces", "550 nope", "5.0.0"): "User unknown",  # a bounce, says SendGrid
+    ("sendgrid", "550 nope", "5.0.0"): ":",  # a bounce or a block: by the code alone
+    ("sendgrid-blocks", "550 nope", "5.0.0"): "not-the-contact",
     ("sendgrid", "", ""): "soft",
     ("sendgrid", "550 5.1.1 no such user", "5.1.1"): "User unknown",
     ("sendgrid-blocks", "550 5.7.1 message content rejected as spam", "5.7.1"): "not-the-contact",
