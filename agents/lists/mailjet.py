@@ -66,7 +66,9 @@ def contacts(row: Row, _rules: RuleTable) -> Iterable[Read]:
         return (Rejected("missing-field", "email is missing"),)
     found: list[Read] = []
     if flag(row, "isspamcomplaining"):
-        at = time_of(row, "lastupdateat", "lastactivityat", "createdat")
+        at = time_of(
+            row, "lastupdateat", "lastactivityat", "createdat", "unsubscribedat", "exclusionfromcampaignsupdatedat"
+        )
         found.append(at if isinstance(at, Rejected) else Entry(recipient, "Spam", at))
     left = flag(row, "isunsubscribed")
     if flag(row, "isexcludedfromcampaigns") or left or (left is None and text(row, "unsubscribedat")):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from tests.support.topics_io import Topics, eventually, topics_of
 
 ROOT = Path(__file__).parents[2]
 WHO = "jane@example.com"
-AT = "2026-11-20T1{}:00:00.000Z"
+YESTERDAY = datetime.now(UTC) - timedelta(days=1)  # the check goes by the clock
+AT = YESTERDAY.strftime("%Y-%m-%dT1{}:00:00.000Z")
 
 
 class Asker:

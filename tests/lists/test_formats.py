@@ -238,6 +238,13 @@ def test_a_contact_of_mailjet_is_blocked_where_it_is_excluded_unsubscribed_or_co
     assert [one.status for one in both] == ["Spam", "User"]
 
 
+@pytest.mark.parametrize("column", ["UnsubscribedAt", "ExclusionFromCampaignsUpdatedAt"])
+def test_a_complaint_in_mailjets_list_is_not_lost_where_only_the_unsubscribe_has_a_time(column):
+    row = {"Email": "jane@example.com", "IsSpamComplaining": True, "IsExcludedFromCampaigns": True}
+    both = read("mailjet-contacts", None, **row, **{column: "2026-11-20T10:15:30Z"})
+    assert [(one.status, one.at) for one in both] == [("Spam", AT), ("User", AT)]
+
+
 MAILJET = {
     ("hardbounced", "1", ""): "User unknown",
     ("softbounced", "3", ""): "soft",
