@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Final, cast
 
 import structlog
+from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 from redis.exceptions import RedisClusterException, RedisError
 
@@ -187,7 +188,7 @@ class Worker:
         """Tell how far reports have been read, and learn how far the others are; Redis may be away meanwhile."""
         while True:
             await asyncio.sleep(ARRIVALS_SECONDS)
-            with suppress(RedisError, RedisClusterException):
+            with suppress(RedisError, RedisClusterException, ConsumerNotStarted):  # it starts in a thread of its own
                 consumer = cast("Consumer", self.app.consumer)
                 events = self._events
                 await self._arrivals.look(

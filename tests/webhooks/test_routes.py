@@ -249,7 +249,7 @@ async def test_who_hangs_up_in_the_middle_of_a_body_leaves_no_traceback(configur
             while b'answer="unreadable",provider="mailjet"} 3.0' not in meter.exposition():
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
-    assert caplog.records == []
+    assert [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"] == []
     assert taken == []
 
 
