@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterable
 
-from agents.budget import NOBODY, Budget
+from agents.budget import Budget
 from agents.classify.classification import classify
 from agents.classify.table import RuleTable
-from agents.dead_letters import dead_letter
+from agents.dead_letters import dead_letter, reject
 from agents.ports import Agent, Batch, Meter, Outgoing, Publisher, Record
 from agents.suppress.identity import ContactKeys
 from schemas.codec import decode_report, encode
@@ -26,16 +26,10 @@ def make_classify_agent(
     rejected, the agent raises `BudgetSpent` before it publishes.
     """
 
-    def spend(record: Record, tenant: str, elements: int) -> None:
-        if budget and elements:
-            budget.spend(record, tenant, elements)
-
     def happenings(record: Record) -> list[Outgoing]:
         report = decode_report(record.value)
         if isinstance(report, Rejected):
-            meter.count("rejected", label=report.reason)
-            spend(record, NOBODY, 1)
-            return [dead_letter(record, report, None)]
+            return [reject(record, report, meter, budget)]
         found = []
         origin = (Origin(record.partition, record.offset, record.timestamp or 0).header(),)
         dead: set[int | None] = set()
@@ -49,7 +43,8 @@ def make_classify_agent(
             else:
                 key = contact_key(event.recipient).encode()
                 found.append(Outgoing("delivery-events", key, encode(event), origin))
-        spend(record, report.tenant, len(dead))
+        if budget and dead:
+            budget.spend(record, report.tenant, len(dead))
         return found
 
     async def classify_reports(batches: AsyncIterable[Batch]) -> None:

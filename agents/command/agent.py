@@ -11,7 +11,7 @@ import msgspec
 
 from agents.budget import Budget
 from agents.classify.address import canonical_recipient
-from agents.dead_letters import dead_letter
+from agents.dead_letters import reject
 from agents.ports import Agent, Batch, Meter, Outgoing, Publisher
 from agents.suppress.identity import ContactKeys
 from schemas.codec import decode_command, encode
@@ -38,10 +38,7 @@ def make_command_agent(
             for record in batch.records:
                 command = decode_command(record.value, canonical_recipient)
                 if isinstance(command, Rejected):
-                    outgoing.append(dead_letter(record, command, None))
-                    meter.count("rejected", label=command.reason)
-                    if budget:
-                        budget.spend(record)
+                    outgoing.append(reject(record, command, meter, budget))
                 else:
                     outgoing += orders_of(command, contact_key, partitions, (record.partition, record.offset))
                     taken += 1

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable
 
 from agents.budget import Budget
-from agents.dead_letters import dead_letter
+from agents.dead_letters import reject
 from agents.gate.desk import Desk
 from agents.ports import Agent, Batch, Meter, Outgoing, Publisher, Record
 from schemas.codec import decode_json, encode
@@ -21,11 +21,9 @@ def make_check_agent(desk: Desk, out: Publisher, meter: Meter, budget: Budget | 
         decoded = decode_json(record.value)
         request = decoded if isinstance(decoded, Rejected) else to_send_request(decoded)
         if isinstance(request, Rejected):
-            meter.count("rejected", label=request.reason)
-            if budget:
-                budget.spend(record)
+            dead = reject(record, request, meter, budget)
             error = SendError(request_id_of(decoded), request.reason, request.detail)
-            return [_answer(record, encode(error)), dead_letter(record, request, None)]
+            return [_answer(record, encode(error)), dead]
         decision = await desk(request, record.timestamp or 0)
         if decision is None:
             return [_answer(record, encode(SendError(request_id_of(decoded), *NOT_READY)))]

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, Callable
 from msgspec.structs import replace
 
 from agents.budget import Budget
-from agents.dead_letters import dead_letter
+from agents.dead_letters import reject
 from agents.ports import Agent, Arrivals, Batch, ContactTable, Meter, Outgoing, Publisher
 from agents.suppress.book import Book, remembered
 from agents.suppress.brake import Brake
@@ -109,10 +109,7 @@ def _decode(
     for record in batch.records:
         decoded = decode_delivery_event(record.value)
         if isinstance(decoded, Rejected):
-            dead.append(dead_letter(record, decoded, None))
-            meter.count("rejected", label=decoded.reason)
-            if budget:
-                budget.spend(record)
+            dead.append(reject(record, decoded, meter, budget))
             continue
         origin = origin_of(record.headers)
         arrived = origin.arrived if origin else record.timestamp or 0
@@ -134,10 +131,7 @@ def _decode_orders(batch: Batch, meter: Meter, budget: Budget | None) -> tuple[l
             continue
         decoded = decode_order(record.value)
         if isinstance(decoded, Rejected):
-            dead.append(dead_letter(record, decoded, None))
-            meter.count("rejected", label=decoded.reason)
-            if budget:
-                budget.spend(record)
+            dead.append(reject(record, decoded, meter, budget))
         else:
             order, at = decoded
             if isinstance(order, Denial) and record.timestamp is not None:
