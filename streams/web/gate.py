@@ -21,6 +21,7 @@ from schemas.rejected import Rejected
 from schemas.report import check_tenant
 from streams.state.reader import ContactReader
 from streams.tokens import Tokens
+from streams.web.bodies import read_body
 from streams.web.local import is_local
 from streams.web.refusals import refusal
 
@@ -78,9 +79,11 @@ class Gate:
         # Before the body, and before the tenant is known: only that a token is good for anything.
         if refused := self._refused(request, ""):
             return refused
-        body = await _body(request)
-        if isinstance(body, web.Response):
-            return body
+        body = await read_body(request, MAX_BODY_BYTES)
+        if body == "too-large":
+            return _error(413, "too-large", f"a request may have {MAX_BODY_BYTES} bytes")
+        if body == "broken-off":
+            return _error(400, "not-json", "the body broke off")
         asked = decode_send_request(body)
         if isinstance(asked, Rejected):
             return _error(400, *asked)
@@ -118,19 +121,6 @@ class Gate:
         if verdict == "yes" or (verdict == "no" and not tenant):
             return None
         return _error(_STATUS[verdict], "unauthorized" if verdict == "who" else "forbidden", _DETAIL[verdict])
-
-
-async def _body(request: web.Request) -> bytes | web.Response:
-    """Read a body, or say why not."""
-    found = bytearray()
-    try:
-        async for chunk in request.content.iter_any():
-            found += chunk
-            if len(found) > MAX_BODY_BYTES:
-                return _error(413, "too-large", f"a request may have {MAX_BODY_BYTES} bytes")
-    except (web.RequestPayloadError, ConnectionError):  # the latter: whoever asked hung up, and hears no answer
-        return _error(400, "not-json", "the body broke off")
-    return bytes(found)
 
 
 def _json(body: bytes) -> web.Response:

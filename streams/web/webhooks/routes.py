@@ -13,6 +13,7 @@ from agents.ports import Publisher
 from schemas.report import MAX_REPORT_BYTES
 from streams.metrics import PrometheusMeter
 from streams.settings import Settings
+from streams.web.bodies import read_body
 from streams.web.refusals import expect
 from streams.web.webhooks.answers import RETRY_AFTER_SECONDS, asks_to_come_again, status_of
 from streams.web.webhooks.certificates import Fetch
@@ -169,13 +170,5 @@ async def _read(request: web.Request, came: Callable[[int], None]) -> bytes | An
         return "encoded"
     if (request.content_length or 0) > MAX_REPORT_BYTES:
         return "too-large"
-    body = bytearray()
-    try:
-        async for chunk in request.content.iter_any():
-            body += chunk
-            if len(body) > MAX_REPORT_BYTES:
-                return "too-large"
-            came(len(chunk))
-    except (web.RequestPayloadError, ConnectionError):  # the latter: whoever posted hung up, and hears no answer
-        return "unreadable"
-    return bytes(body)
+    body = await read_body(request, MAX_REPORT_BYTES, came)
+    return "unreadable" if body == "broken-off" else body
