@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
@@ -31,9 +32,7 @@ async def read_to_end(settings: Settings, topics: Mapping[str, Mapping[int, int]
         Failed: A topic does not exist, or nothing comes though there is more.
 
     """
-    consumer = _consumer(settings)
-    try:
-        await consumer.start()
+    async with consumer_of(settings) as consumer:
         places = await places_of(settings, consumer, topics)
         consumer.assign(places)
         await consumer.seek_to_beginning(*places)
@@ -43,8 +42,6 @@ async def read_to_end(settings: Settings, topics: Mapping[str, Mapping[int, int]
         async for records in to_the_end(consumer, places):
             for record in records:
                 yield record
-    finally:
-        await asyncio.shield(consumer.stop())
 
 
 async def ends_of(settings: Settings, topics: list[str]) -> dict[str, dict[int, int]]:
@@ -54,27 +51,30 @@ async def ends_of(settings: Settings, topics: list[str]) -> dict[str, dict[int, 
         Failed: A topic does not exist.
 
     """
-    consumer = _consumer(settings)
-    try:
-        await consumer.start()
+    async with consumer_of(settings) as consumer:
         places = await places_of(settings, consumer, {name: {} for name in topics})
         found = await consumer.end_offsets(places)
-    finally:
-        await asyncio.shield(consumer.stop())
     ends: dict[str, dict[int, int]] = {name: {} for name in topics}
     for place, offset in found.items():
         ends[place.topic.removeprefix(settings.topic_prefix)][place.partition] = offset
     return ends
 
 
-def _consumer(settings: Settings) -> AIOKafkaConsumer:
-    return AIOKafkaConsumer(
+@asynccontextmanager
+async def consumer_of(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """Give a started consumer of no group, which commits nothing."""
+    consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         fetch_max_wait_ms=LOOK_MS,
         max_partition_fetch_bytes=MAX_FETCH_BYTES,
     )
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        await asyncio.shield(consumer.stop())
 
 
 async def places_of(

@@ -4,12 +4,10 @@ A key lies in one partition, so that what has to be held at a time is the decisi
 partition: an eighth of them, about half a kilobyte each.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
-from aiokafka import AIOKafkaConsumer
 
 from schemas.codec import decode_suppression, encode
 from schemas.rejected import Rejected
@@ -17,7 +15,7 @@ from schemas.suppression import Reason, Suppression
 from schemas.times import parse_time
 from schemas.typology import Category, Status
 from streams.errors import Failed
-from streams.reading import places_of, to_the_end
+from streams.reading import consumer_of, places_of, to_the_end
 from streams.settings import Settings
 
 TOPIC: Final = "suppressions"
@@ -56,7 +54,7 @@ async def export_standing(
 
     """
     written = 0
-    async with _consumer(settings) as consumer:
+    async with consumer_of(settings) as consumer:
         places = await places_of(settings, consumer, {TOPIC: {}})
         consumer.assign(places)
         beginnings, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
@@ -101,18 +99,6 @@ def _exported(record: Suppression, reasons: tuple[Reason, ...]) -> Standing:
     return Standing(
         record.recipient, strongest.status, strongest.category, strongest.since, strongest.expires_at, reasons
     )
-
-
-@asynccontextmanager
-async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka, auto_offset_reset="earliest", enable_auto_commit=False
-    )
-    await consumer.start()
-    try:
-        yield consumer
-    finally:
-        await consumer.stop()
 
 
 CSV_COLUMNS: Final = ("recipient", "status", "category", "since", "expires_at", "reasons")
