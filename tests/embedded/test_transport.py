@@ -78,6 +78,17 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
+@asynccontextmanager
+async def _all_seen(stack: Endpoints, prefix: str) -> AsyncIterator[tuple[faust.App, Settings, str, list[FaustBatch]]]:
+    """Run an app whose agent has all records of a filled topic, and has acknowledged none; gives the batches too."""
+    settings = _settings(stack, prefix)
+    topic = await _filled_topic(settings)
+    seen: list[FaustBatch] = []
+    async with _running(settings, topic, seen, [], raises=0) as app:
+        await _until(lambda: sum(len(batch.records) for batch in seen) == RECORDS)
+        yield app, settings, topic, seen
+
+
 async def _committed(settings: Settings, topic: str) -> int | None:
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, group_id=settings.group, enable_auto_commit=False)
     await consumer.start()
@@ -95,11 +106,7 @@ async def test_chunks_come_in_order_and_a_commit_stops_before_the_first_unacknow
     stack: Endpoints, prefix: str
 ) -> None:
     """Story: every chunk but the second is acknowledged; the commit ends with the first; then the second follows."""
-    settings = _settings(stack, prefix)
-    topic = await _filled_topic(settings)
-    seen: list[FaustBatch] = []
-    async with _running(settings, topic, seen, [], raises=0) as app:
-        await _until(lambda: sum(len(batch.records) for batch in seen) == RECORDS)
+    async with _all_seen(stack, prefix) as (app, settings, topic, seen):
         assert [number for batch in seen for number in _numbers(batch)] == list(range(RECORDS))
         assert len(seen) < RECORDS / 10, "the point is that there are few"
         assert all(len(batch.records) <= MAX_RECORDS for batch in seen)
@@ -132,11 +139,7 @@ async def test_going_back_gives_everything_again_that_was_not_acknowledged(
     committed: bool, stack: Endpoints, prefix: str
 ) -> None:
     """Story: all records are fetched when a rebalance comes, and whatever is not committed has to come again."""
-    settings = _settings(stack, prefix)
-    topic = await _filled_topic(settings)
-    seen: list[FaustBatch] = []
-    async with _running(settings, topic, seen, [], raises=0) as app:
-        await _until(lambda: sum(len(batch.records) for batch in seen) == RECORDS)
+    async with _all_seen(stack, prefix) as (app, _, _, seen):
         first = len(seen[0].records) if committed else 0
         if committed:
             seen[0].done()
@@ -148,11 +151,7 @@ async def test_going_back_gives_everything_again_that_was_not_acknowledged(
 
 
 async def test_an_acknowledgement_of_before_going_back_commits_nothing(stack: Endpoints, prefix: str) -> None:
-    settings = _settings(stack, prefix)
-    topic = await _filled_topic(settings)
-    seen: list[FaustBatch] = []
-    async with _running(settings, topic, seen, [], raises=0) as app:
-        await _until(lambda: sum(len(batch.records) for batch in seen) == RECORDS)
+    async with _all_seen(stack, prefix) as (app, settings, topic, seen):
         last = seen[-1] if seen[-1].records else seen[-2]
         await app.consumer.perform_seek()
         last.done()
@@ -193,11 +192,7 @@ async def test_what_is_passed_over_while_it_goes_back_comes_again(
 
     The first partition has been set back by then, and the client is still asking for the offsets of the others.
     """
-    settings = _settings(stack, prefix)
-    topic = await _filled_topic(settings)
-    seen: list[FaustBatch] = []
-    async with _running(settings, topic, seen, [], raises=0) as app:
-        await _until(lambda: sum(len(batch.records) for batch in seen) == RECORDS)
+    async with _all_seen(stack, prefix) as (app, settings, topic, seen):
         for batch in seen:
             batch.done()
         await app.consumer.commit()
@@ -224,11 +219,7 @@ async def test_what_is_passed_over_while_it_goes_back_comes_again(
 
 
 async def test_a_rebalance_waits_for_no_batch_that_has_been_dropped(stack: Endpoints, prefix: str) -> None:
-    settings = _settings(stack, prefix)
-    topic = await _filled_topic(settings)
-    seen: list[FaustBatch] = []
-    async with _running(settings, topic, seen, [], raises=0) as app:
-        await _until(lambda: sum(len(batch.records) for batch in seen) == RECORDS)
+    async with _all_seen(stack, prefix) as (app, settings, topic, seen):
         for batch in seen:
             batch.drop()
         async with asyncio.timeout(PATIENCE_SECONDS):
