@@ -18,6 +18,7 @@ from streams.settings import DEV_SECRET, from_environment
 
 PARTITIONS: Final = 8
 PATIENCE_SECONDS: Final = 120.0  # the pipeline takes a second, a rebalance ten; the rest is for a busy machine
+_BARRIERS: Final = count(1)  # of all objects together: a barrier that some topic holds already would stop nobody
 
 
 class Topics:
@@ -28,7 +29,6 @@ class Topics:
         self._stack = stack
         self._prefix = prefix
         self._producer = producer
-        self._barriers = 0
 
     async def publish(
         self,
@@ -64,14 +64,14 @@ class Topics:
         Sends one complaint through every pair of a partition of `esp-reports` and one of `delivery-events` and waits
         for the suppressions: partitions keep order, so whatever came before is decided by then.
         """
-        self._barriers += 1
+        barrier = next(_BARRIERS)
         contact_key = contact_keys(DEV_SECRET)
         waiting = set()
         for source in range(PARTITIONS):
             for target in range(PARTITIONS):
                 recipient = next(
                     name
-                    for name in (f"b{self._barriers}-{source}-{number}@example.com" for number in count())
+                    for name in (f"b{barrier}-{source}-{number}@example.com" for number in count())
                     if partition_of(contact_key(name).encode(), PARTITIONS) == target
                 )
                 waiting.add(recipient)
