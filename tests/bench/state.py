@@ -43,7 +43,7 @@ def _name(number: int) -> str:
 def _cells(number: int) -> dict[int, bytes]:
     contact = Contact()
     at = START + number * 50
-    contact.marks = [(at + n * HOUR, str(10**17 + number * 2 + n), n % 2) for n in range(1 + number % 2)]
+    contact.marks = [(at + n * HOUR, str(10**17 + number * 2 + n), n % 2, "") for n in range(1 + number % 2)]
     return to_cells(contact)
 
 

@@ -22,7 +22,7 @@ from schemas.codec import decode_delivery_event, decode_report, encode
 from schemas.delivery import DeliveryEvent
 from schemas.policy import parse_policy
 from schemas.rejected import Rejected
-from schemas.suppression import suppression_key
+from schemas.suppression import Suppression, suppression_key
 
 
 def stock_app(name: str, kafka: str) -> Any:
@@ -74,7 +74,8 @@ def make_app(kafka: str, secret: bytes, count_file: Path) -> Any:
             cells = {int(day): cell.encode() for day, cell in kept.get("cells", {}).items()}
             contact = to_contact(cells, [tuple(mark) for mark in kept.get("delivered", ())])
             decision = decide({(event.tenant, event.recipient): contact}, [decoded], policy, at)
-            for said in decision.suppressions:
+            for said in decision.said:
+                assert isinstance(said, Suppression)
                 await suppressions.send(key=suppression_key(said.tenant, said.recipient), value=encode(said))
             after = {str(day): cell.decode() for day, cell in to_cells(contact).items()}
             table[name] = {"cells": after, "delivered": list(to_deliveries(contact))}

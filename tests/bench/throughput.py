@@ -24,7 +24,7 @@ from aiokafka import AIOKafkaProducer
 
 from agents.classify.classification import classify
 from agents.suppress.cells import to_cells, to_contact
-from agents.suppress.decision import decide
+from agents.suppress.decision import Name, decide
 from agents.suppress.identity import contact_keys
 from schemas.codec import decode_delivery_event, decode_report, encode
 from schemas.delivery import DeliveryEvent
@@ -80,7 +80,8 @@ def classified(values: Sequence[bytes]) -> list[bytes]:
 
 def folded(values: Sequence[bytes], batch: int = 1_000) -> int:
     """Do what the suppress agent does with delivery events, the table being a dict; gives the suppressions said."""
-    policy, table, said = parse_policy(""), {}, 0
+    table: dict[Name, dict[int, bytes]] = {}
+    policy, said = parse_policy(""), 0
     for start in range(0, len(values), batch):
         decoded = [decode_delivery_event(value) for value in values[start : start + batch]]
         events = [event for event in decoded if not isinstance(event, Rejected) and event[0].effect != "ignore"]
@@ -88,7 +89,7 @@ def folded(values: Sequence[bytes], batch: int = 1_000) -> int:
         contacts = {name: to_contact(table.get(name, {})) for name in names}
         decision = decide(contacts, events, policy, 0)
         table.update((name, to_cells(contacts[name])) for name in decision.changed)
-        said += len(decision.suppressions)
+        said += len(decision.said)
     return said
 
 

@@ -26,9 +26,9 @@ MOST_SHOWN = 5
 
 def fuzz(provider: str, count: int, seconds: float, seed: int) -> dict[str, Any]:
     """Try payloads on one parser until the count or the time is used up; gives what was seen."""
-    make, random, seen, found = PAYLOADS[provider], Random(f"{seed}-{provider}"), Counter(), []
+    make, random, found = PAYLOADS[provider], Random(f"{seed}-{provider}"), []
     began = now = time.perf_counter()
-    tried, slowest = 0, 0.0
+    tried, slowest, seen = 0, 0.0, Counter[str]()
     while tried < count and now - began < seconds:
         payload = make(random)
         tried += 1
