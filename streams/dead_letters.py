@@ -100,8 +100,10 @@ async def read_letters(settings: Settings, wanted: Wanted) -> AsyncIterator[Lett
 
 @dataclass
 class Group:
-    """Dead letters of one reason and provider.
+    """Dead letters of one reason, topic and provider.
 
+    topic: where the rejected records stand, prefix and all.
+    provider: what they say it is; `?` where they say none, which is all that records of other topics can say.
     count: elements rejected.
     put_back: those among them whose record is back on its topic.
     first, last: when they were rejected, in ms since 1970.
@@ -109,11 +111,17 @@ class Group:
 
     reason: str
     provider: str
+    topic: str
     count: int = 0
     put_back: int = 0
     first: int = 0
     last: int = 0
     sample: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        """Say in words where they come from."""
+        return f"from {self.topic}" if self.provider == "?" else f"provider {self.provider}"
 
     def shown(self) -> dict[str, Any]:
         """Give it as it is written in JSON."""
@@ -121,15 +129,15 @@ class Group:
 
 
 class Groups:
-    """Dead letters by reason and provider."""
+    """Dead letters by reason, topic and provider."""
 
     def __init__(self) -> None:
         """Start with none."""
-        self._groups: dict[tuple[str, str], Group] = {}
+        self._groups: dict[tuple[str, str, str], Group] = {}
 
     def add(self, letter: Letter, *, put_back: bool) -> None:
         """Add one; the newest one that is not put back is the sample."""
-        key = letter.letter.rejected.reason, letter.provider()
+        key = letter.letter.rejected.reason, letter.provider(), letter.letter.source.topic
         group = self._groups.setdefault(key, Group(*key))
         group.first = min(group.first or letter.at, letter.at)
         if not group.sample or (letter.at >= group.last and not put_back):
@@ -140,4 +148,4 @@ class Groups:
 
     def largest_first(self) -> list[Group]:
         """Give the groups, those with most left to do first."""
-        return sorted(self._groups.values(), key=lambda one: (one.put_back - one.count, one.reason, one.provider))
+        return sorted(self._groups.values(), key=lambda one: (one.put_back - one.count, one.reason, one.origin))

@@ -12,7 +12,7 @@ try:
 except ForeignPackage as error:
     sys.exit(f"bounceline: {error}")
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError
 
 from streams.cli import asking, commands, dead_letters, files, lists, rules, running, why
 from streams.errors import Failed, WrongUse
@@ -47,7 +47,8 @@ def main() -> None:
     try:
         app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        _exit(2, f"{error} Try: bounceline --help")
+        command = " ".join(("bounceline", *(error.command_chain or ())))
+        _exit(2, f"{_wrong(error)} Try: {command} --help")
     except (SettingsInvalid, WrongUse) as error:
         _exit(2, str(error))
     except BrokenPipeError:
@@ -59,6 +60,13 @@ def main() -> None:
         _exit(1, str(error), getattr(error, "__notes__", ()))
     except KeyboardInterrupt:
         sys.exit(130)  # as shells tell it: 128 and the number of SIGINT
+
+
+def _wrong(error: CycloptsError) -> str:
+    """Say what is wrong; Cyclopts says of what is missing, too, that it "requires an argument"."""
+    if isinstance(error, MissingArgumentError) and error.argument and not (error.keyword or error.argument.tokens):
+        return f"{error.argument.name} is missing."
+    return str(error)
 
 
 def _exit(code: int, sentence: str, notes: Iterable[str] = ()) -> None:

@@ -22,14 +22,13 @@ from schemas.rejected import Rejected
 from schemas.times import MINUTE, format_time
 from schemas.typology import STATUSES
 from streams import log
-from streams.cli.dead_letters import Time, _time
+from streams.cli.moments import Moment
 from streams.cli.outcomes import show_dry_run, show_outcome, show_retracted
 from streams.cli.running import reaching
 from streams.errors import WrongUse
 from streams.settings import DEV_SECRET, Settings, from_environment
 
 Named = Annotated[list[str] | None, Parameter(negative=())]
-Moment = Annotated[Time, Parameter(converter=_time)]
 
 CLOCK_TOLERANCE = 10 * MINUTE  # as of reports (SPEC 3)
 

@@ -2,45 +2,19 @@
 
 import asyncio
 import os
-import re
-import time
-from collections.abc import Sequence
 from typing import Annotated
 
 import orjson
-from cyclopts import App, Parameter, Token
+from cyclopts import App, Parameter
 
-from schemas.times import format_time, parse_duration, parse_time
+from schemas.times import format_time
 from streams import log
+from streams.cli.moments import MomentOrNone
 from streams.cli.running import reaching
 from streams.settings import Settings, from_environment
 
 app = App(name="dead-letters", help="Show what could not be read and why, and put it back once that was mended.")
 
-
-class Time(int):
-    """A moment in ms since 1970."""
-
-    __slots__ = ()
-
-
-def _time(_type: object, tokens: Sequence[Token]) -> Time:
-    text = tokens[0].value
-    try:
-        return Time(time.time_ns() // 1_000_000 - parse_duration(text))
-    except ValueError:
-        at = parse_time(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
-    if isinstance(at, int):
-        return Time(at)
-    raise ValueError(
-        f'"{text}" is neither a time such as 2026-11-20T10:15:30Z or 2026-11-20 nor a duration such as 24h.'
-    )
-
-
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-
-
-Moment = Annotated[Time | None, Parameter(converter=_time)]
 Several = Annotated[list[str] | None, Parameter(negative=())]
 
 
@@ -49,11 +23,11 @@ def show(
     *,
     reason: Several = None,
     provider: Several = None,
-    since: Moment = None,
-    until: Moment = None,
+    since: MomentOrNone = None,
+    until: MomentOrNone = None,
     json: bool = False,
 ) -> None:
-    """Show dead letters by reason and provider: how many, since when, and one of each with addresses cut out.
+    """Show dead letters by reason, provider and topic: how many, since when, and one of each with addresses cut out.
 
     Parameters
     ----------
@@ -92,7 +66,7 @@ def show(
     for group in groups:
         back = f", {group.put_back} of them put back" if group.put_back else ""
         times = f"{format_time(group.first)} to {format_time(group.last)}"
-        print(f"{group.reason}, provider {group.provider}: {group.count}{back}\n    {times}")
+        print(f"{group.reason}, {group.origin}: {group.count}{back}\n    {times}")
         sample = group.sample
         print(f"    {sample['source']}: {sample['detail']}\n    {_one_line(sample['content'])}\n")
 
@@ -102,8 +76,8 @@ def redrive(
     *,
     reason: Several = None,
     provider: Several = None,
-    since: Moment = None,
-    until: Moment = None,
+    since: MomentOrNone = None,
+    until: MomentOrNone = None,
     dry_run: bool = False,
     json: bool = False,
 ) -> None:

@@ -14,10 +14,11 @@ from cyclopts import Parameter
 
 from agents.lists.formats import BY_NAME
 from agents.ports import Outgoing
-from schemas.rejected import Rejected
-from schemas.times import MINUTE, parse_time
+from schemas.times import MINUTE
 from streams import log
 from streams.cli.asking import check_tenant_name
+from streams.cli.moments import MomentOrNone
+from streams.cli.running import reaching
 from streams.cli.tables import progress_bar, show_import
 from streams.errors import Failed, WrongUse
 from streams.lists.importing import Asked, Imported, import_list
@@ -33,7 +34,7 @@ def import_(
     /,
     *,
     form: Annotated[str, Parameter(name="--format")] = "auto",
-    at: str | None = None,
+    at: MomentOrNone = None,
     dry_run: bool = False,
     rejected: Path | None = None,
     resume: bool = False,
@@ -71,23 +72,13 @@ def import_(
     if rejected is not None and rejected.resolve() == file.resolve():
         raise WrongUse("--rejected is the list itself")
     now = time.time_ns() // 1_000_000
-    default_at = _time(at)
     with file.open("rb") as beginning:  # what is no list is refused before a broker is asked for
         layout_of(beginning, file.name, form)
-    asked = Asked(tenant, file, form, default_at, now + CLOCK_TOLERANCE, rejected, resume, None)
+    asked = Asked(tenant, file, form, at, now + CLOCK_TOLERANCE, rejected, resume, None)
     with progress_bar("importing") as on_progress:
         done = asyncio.run(_counted(asked, on_progress) if dry_run else _sent(asked, on_progress))
     show_import(_told(tenant, file, done, dry_run), json)
     _complain(done, rejected)
-
-
-def _time(written: str | None) -> int | None:
-    if written is None:
-        return None
-    at = parse_time(f"{written}T00:00:00Z" if len(written) == len("2026-11-20") and "-" in written else written)
-    if isinstance(at, Rejected):
-        raise WrongUse("--at is no time such as 2026-11-20 or 2026-11-20T10:15:30Z")
-    return at
 
 
 async def _counted(asked: Asked, on_progress: Callable[[int, int], None]) -> Imported:
@@ -104,7 +95,7 @@ async def _sent(asked: Asked, on_progress: Callable[[int, int], None]) -> Import
     log.set_up(settings.log_level, brief=True)
     destination = f"{settings.kafka} {settings.topic('contact-commands')}"
     publisher = KafkaPublisher(settings)
-    with _reaching():
+    with reaching():
         await ensure_topics(settings)
         await publisher.start()
         try:
@@ -183,7 +174,7 @@ def export(
             else:
                 out.write(line.decode() + "\n")
 
-        with _reaching():
+        with reaching():
             asyncio.run(export_standing(settings, tenant, now, write, on_progress))
 
 
@@ -201,13 +192,3 @@ def _written(target: Path | None) -> Iterator[TextIO]:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
-
-
-@contextmanager
-def _reaching() -> Iterator[None]:
-    from aiokafka.errors import KafkaError  # noqa: PLC0415
-
-    try:
-        yield
-    except KafkaError as error:
-        raise Failed(f"the broker can't be used: {error}") from error

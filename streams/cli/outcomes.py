@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from schemas.command import ContactCommand
+from schemas.command import WITH_CONSENT, ContactCommand
 from streams.cli.tables import show_table
 
 if TYPE_CHECKING:
     from streams.commands import Outcome, WouldBe
+
+_NOTHING_MATCHED = "the release matched nothing that stood"
 
 SHOWN = 5
 """Contacts that a dry run lists on the terminal; with --json it is all of them."""
@@ -22,6 +24,7 @@ def show_outcome(command: ContactCommand, told: "Outcome", json: bool) -> None:
     if json:
         shown = _shown(command, told)
         if told.seen is None:
+            shown |= {} if told.before is None else {"changed": list(told.before) != list(told.reasons)}
             shown |= {"reasons": msgspec.to_builtins(told.reasons), "denied": list(told.denied)}
         print(orjson.dumps(shown).decode())
         return
@@ -38,7 +41,9 @@ def _sentence(command: ContactCommand, told: "Outcome") -> str:
         return f"{said}; blocked since: {stands}" if stands else said
     said = f"{command.recipient} is {f'blocked: {stands}' if stands else 'not blocked'}"
     if command.command == "release" and told.before is not None and list(told.before) == list(told.reasons):
-        return f"{said} (as before: the release matched nothing that stood)"
+        by_name = sorted({one.status for one in told.reasons if one.rule in (command.rules or ())} & WITH_CONSENT)
+        why = f"{' and '.join(by_name)} is lifted by --status with --consent alone" if by_name else _NOTHING_MATCHED
+        return f"{said} (as before: {why})"
     return said
 
 
@@ -53,7 +58,8 @@ def show_retracted(command: ContactCommand, told: "Outcome", found: Sequence["Wo
     """Print what came of a retraction; `found` is None where its contacts could not be counted."""
     totals = None if found is None or told.seen is not None else counted(found)
     if json:
-        print(orjson.dumps(_shown(command, told) | (totals or {})).decode())
+        changed = {} if totals is None else {"changed": any(one.before != one.after for one in found or ())}
+        print(orjson.dumps(_shown(command, told) | changed | (totals or {})).decode())
         return
     done = "done: every contact has been gone through" if told.seen is None else f"published, but {told.seen}"
     print(f"retract {command.id}: {done}")

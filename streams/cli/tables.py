@@ -50,7 +50,8 @@ def show_import(told: dict[str, Any], json: bool) -> None:
     rows = [("would import" if told["dry_run"] else "imported", name, f"{n:,}") for name, n in told["imported"].items()]
     rows += [("passed over", _SKIPPED.get(name, name), f"{n:,}") for name, n in told["skipped"].items()]
     rows += [("can't be read", name, f"{n:,}") for name, n in told["rejected"].items()]
-    show_table(f"{told['rows']:,} rows of {told['file']} ({told['format']})", ("", "", "rows"), rows)
+    many = "1 row" if told["rows"] == 1 else f"{told['rows']:,} rows"
+    show_table(f"{many} of {told['file']} ({told['format']})", ("", "", "rows"), rows)
     if told["unverified"]:
         print(f"{told['unverified']:,} of `:` go by the rule import-unverified: whether they were hard is not known.")
 

@@ -51,13 +51,14 @@ async def shell(stack: Endpoints, prefix: str) -> AsyncIterator[Shell]:
 
 async def test_release_suppress_and_erase_say_what_stands_afterwards(shell: Shell) -> None:
     told = shell.json("suppress", "acme", "Jane@Example.com", "--status", "User", "--note", "by phone")
-    assert (told["took_effect"], told["recipient"]) == (True, "jane@example.com")
+    assert (told["took_effect"], told["changed"], told["recipient"]) == (True, True, "jane@example.com")
     assert [reason["status"] for reason in told["reasons"]] == ["User"]
     [command] = [orjson.loads(record.value) for record in await shell.topics.read("contact-commands")]
     assert (command["note"], command["command"], command["status"]) == ("by phone", "suppress", "User")
     assert command["actor"]
 
-    assert shell.json("release", "acme", "jane@example.com")["reasons"] != []  # an unsubscribe is not lifted unnamed
+    told = shell.json("release", "acme", "jane@example.com")
+    assert (told["changed"], bool(told["reasons"])) == (False, True)  # an unsubscribe is not lifted unnamed
     done = shell.run("release", "acme", "jane@example.com", "--status", "User", "--consent", "form of today")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("jane@example.com is not blocked\n")
@@ -90,6 +91,8 @@ async def test_a_dry_run_tells_what_a_retraction_then_does(shell: Shell) -> None
 
     done = shell.json("retract", *incident, "--tenant", "acme")
     assert (done["took_effect"], done["released"], done["still_blocked"]) == (True, {"User unknown": 2}, {"Spam": 1})
+    assert done["changed"]
+    assert not shell.json("retract", *incident, "--tenant", "acme")["changed"]
     said = await shell.topics.suppressions()
     assert {one["recipient"] for one in said if one["action"] == "release"} == {"p1@example.com", "p2@example.com"}
 
@@ -153,6 +156,15 @@ async def test_a_release_by_a_rule_that_blocked_nobody_is_refused_and_one_that_m
     done = shell.run("release", "acme", "a@example.com", "--rule", "of-monday")
     assert done.stdout.endswith("a@example.com is not blocked\n")
     assert len(await shell.topics.read("contact-commands")) == 3
+
+
+async def test_a_release_by_the_rule_of_a_complaint_says_that_only_its_name_lifts_it(shell: Shell) -> None:
+    await shell.report("jane@example.com", "2026-11-20T10:05:00.000Z", "Spam")
+    await shell.topics.decided()
+    [reason] = shell.json("why", "acme", "jane@example.com")["reasons"]
+    done = shell.run("release", "acme", "jane@example.com", "--rule", reason["rule"])
+    assert done.returncode == 0
+    assert done.stdout.endswith("(as before: Spam is lifted by --status with --consent alone)\n")
 
 
 async def test_an_incident_that_is_not_over_is_warned_of(shell: Shell) -> None:

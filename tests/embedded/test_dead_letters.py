@@ -105,6 +105,7 @@ async def test_what_was_rejected_is_shown_put_back_once_and_rejected_again_where
         ("unknown-provider", "pigeon"): (1, 0),
     }
     assert "bad-recipient, provider normalized: 2" in command("list")
+    assert f"not-json, from {prefix}esp-reports: 1" in command("list")
     assert [one["reason"] for one in command("list", "--json", "--reason", "not-json")["groups"]] == ["not-json"]
     assert command("list", "--until", "1h") == "No dead letters.\n"
 
