@@ -161,7 +161,7 @@ async def test_a_release_by_a_rule_that_blocked_nobody_is_refused_and_one_that_m
 async def test_a_release_by_the_rule_of_a_complaint_says_that_only_its_name_lifts_it(shell: Shell) -> None:
     await shell.report("jane@example.com", "2026-11-20T10:05:00.000Z", "Spam")
     await shell.topics.decided()
-    [reason] = shell.json("why", "acme", "jane@example.com")["reasons"]
+    [reason] = shell.json("why", "acme", "jane@example.com", "--url", shell.http)["reasons"]
     done = shell.run("release", "acme", "jane@example.com", "--rule", reason["rule"])
     assert done.returncode == 0
     assert done.stdout.endswith("(as before: Spam is lifted by --status with --consent alone)\n")
