@@ -19,7 +19,7 @@ from schemas.suppression import Reason
 from schemas.topics import catalogue
 from schemas.typology import SOFT, Status
 from streams.errors import Failed, WrongUse
-from streams.installation import has_secret
+from streams.installation import has_other_secret
 from streams.publisher import KafkaPublisher
 from streams.reading import read_to_end
 from streams.settings import Settings
@@ -42,13 +42,22 @@ class Outcome(NamedTuple):
     """What came of a command. `seen` is None where it took effect, else why that can't be told.
 
     Of a command about a contact, `reasons` are those that stand now, `before` those that stood when it was given
-    (None where that is not known), and `denied` the statuses that still deny a send of who is forgotten.
+    (None where that is not known); `denied` are the statuses that still deny a send of who is forgotten, and
+    `denied_before` those that did.
     """
 
     seen: str | None
     reasons: Sequence[Reason] = ()
     before: Sequence[Reason] | None = None
     denied: Sequence[Status] = ()
+    denied_before: Sequence[Status] = ()
+
+    @property
+    def changed(self) -> bool | None:
+        """Whether anything stands otherwise than before; None where that is not known."""
+        if self.before is None:
+            return None
+        return (list(self.before), list(self.denied_before)) != (list(self.reasons), list(self.denied))
 
 
 class WouldBe(NamedTuple):
@@ -70,7 +79,7 @@ async def give(settings: Settings, command: ContactCommand, unknown_rules: Colle
 
     """
     await ensure_topics(settings)
-    known = not command.recipient or await has_secret(settings)
+    known = not command.recipient or not await has_other_secret(settings)
     was = await _contact_now(settings, command) if known and command.recipient else None
     if was and (wrong := sorted(set(unknown_rules) - _rules_of(was))):
         rules = ", ".join(dict.fromkeys(reason.rule for reason in was.standing))
@@ -80,6 +89,7 @@ async def give(settings: Settings, command: ContactCommand, unknown_rules: Colle
     if not known:
         return Outcome(UNKNOWN_KEYS)
     before = was.standing if was else None
+    denied = sorted(was.orders.denied) if was else ()
     try:
         async with asyncio.timeout(WAIT_SECONDS), _state(settings) as (partitions, reader):
             while True:
@@ -89,10 +99,10 @@ async def give(settings: Settings, command: ContactCommand, unknown_rules: Colle
                 else:
                     contact = await reader.contact(command.tenant or "", command.recipient or "")
                     if contact and contact.orders.has_taken(command.id):
-                        return Outcome(None, contact.standing, before, sorted(contact.orders.denied))
+                        return Outcome(None, contact.standing, before, sorted(contact.orders.denied), denied)
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
-        return Outcome(f"it has not taken effect within {WAIT_SECONDS:g} s; is a worker running?")
+        return Outcome(f"it has not taken effect within {WAIT_SECONDS:g} s: is a worker running, and Redis there?")
     except RedisError as error:
         return Outcome(f"Redis can't be asked whether it took effect ({error})")
 
@@ -183,7 +193,7 @@ async def would_retract(
         Failed: The state can't be read, or the secret is another one.
 
     """
-    if not await has_secret(settings):
+    if await has_other_secret(settings):
         raise Failed(UNKNOWN_KEYS)
     names = await _candidates(settings, retract)
     found: list[WouldBe] = []

@@ -66,10 +66,13 @@ async def check_secret(settings: Settings) -> None:
         )
 
 
-async def has_secret(settings: Settings) -> bool:
-    """Say whether ours is the contact secret that the state was made with; nothing is written."""
+async def has_other_secret(settings: Settings) -> bool:
+    """Say whether the state was made with another contact secret than ours; nothing is written.
+
+    Where no worker has been yet, there is no state.
+    """
     fingerprint = hmac.digest(settings.contact_secret, TOPIC.encode(), "sha256")
-    return await _first(settings, settings.topic(TOPIC)) == fingerprint
+    return await _first(settings, settings.topic(TOPIC)) not in (None, fingerprint)
 
 
 async def _write(settings: Settings, topic: str, fingerprint: bytes) -> None:

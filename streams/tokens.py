@@ -5,6 +5,7 @@ acme = ["a long random text", "the next one, while they are changed"]
 """
 
 import hmac
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -48,14 +49,15 @@ def parse_tokens(text: str) -> Tokens:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         # Its message may quote the line: say the place alone.
-        raise TokensInvalid("it is not TOML") from error
+        place = re.search(r"at line \d+, column \d+|at end of document", str(error))
+        raise TokensInvalid(f"it is not TOML{f' ({place[0]})' if place else ''}") from error
     tokens = {}
     for tenant, told in table.items():
         own = [told] if isinstance(told, str) else told
         if tenant != OPERATORS and isinstance(check_tenant(tenant), Rejected):
             raise TokensInvalid(f"{tenant!r} is no tenant")
         if not isinstance(own, list) or not own or not all(isinstance(token, str) for token in own):
-            raise TokensInvalid(f"the tokens of {tenant} are neither text nor an array of texts")
+            raise TokensInvalid(f"the tokens of {tenant} are neither text nor an array of at least one text")
         if any(len(token) < SHORTEST or token != token.strip() for token in own):
             raise TokensInvalid(f"a token of {tenant} has less than {SHORTEST} characters, or blanks around it")
         tokens[tenant] = own

@@ -5,6 +5,7 @@ import json as json_
 import urllib.error
 import urllib.parse
 import urllib.request
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -81,7 +82,8 @@ def ask(url: str, path: str, token: str | None, body: bytes | None = None) -> by
         with urllib.request.urlopen(request, timeout=SECONDS) as response:  # noqa: S310 - as above
             return bytes(response.read())
     except urllib.error.HTTPError as error:
-        raise Failed(f"the worker refuses: {_detail(error.read()) or error}") from None
+        hint = "; --token or BOUNCELINE_TOKEN gives it" if error.code == HTTPStatus.UNAUTHORIZED else ""
+        raise Failed(f"the worker refuses: {_detail(error.read()) or error}{hint}") from None
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
         reason = getattr(error, "reason", error)
         raise Failed(f"no worker answers at {url} ({reason}); --url says where one is") from None

@@ -25,7 +25,7 @@ from streams import log
 from streams.cli.moments import Moment
 from streams.cli.outcomes import show_dry_run, show_outcome, show_retracted
 from streams.cli.running import reaching
-from streams.errors import WrongUse
+from streams.errors import Failed, WrongUse
 from streams.settings import DEV_SECRET, Settings, from_environment
 
 Named = Annotated[list[str] | None, Parameter(negative=())]
@@ -189,6 +189,7 @@ def retract(
             return
         told, found = asyncio.run(give_retract(_settings(), command, understood))
     show_retracted(command, told, found, json)
+    _fail_unless_seen(command, told.seen)
 
 
 def _warn_of_the_future(end: int) -> None:
@@ -219,6 +220,12 @@ def _about(
     with reaching():
         told = asyncio.run(give(settings, command, unknown))
     show_outcome(command, told, json)
+    _fail_unless_seen(command, told.seen)
+
+
+def _fail_unless_seen(command: ContactCommand, seen: str | None) -> None:
+    if seen is not None:
+        raise Failed(f"{command.command} {command.id}: published, but {seen}")
 
 
 def _command(name: Any, note: str | None, actor: str | None, more: dict[str, Any]) -> tuple[ContactCommand, Command]:

@@ -24,25 +24,28 @@ def show_outcome(command: ContactCommand, told: "Outcome", json: bool) -> None:
     if json:
         shown = _shown(command, told)
         if told.seen is None:
-            shown |= {} if told.before is None else {"changed": list(told.before) != list(told.reasons)}
+            shown |= {} if told.changed is None else {"changed": told.changed}
             shown |= {"reasons": msgspec.to_builtins(told.reasons), "denied": list(told.denied)}
         print(orjson.dumps(shown).decode())
         return
-    print(f"{command.command} {command.id}: {_sentence(command, told)}")
+    if told.seen is None:
+        print(f"{command.command} {command.id}: {_sentence(command, told)}")
 
 
 def _sentence(command: ContactCommand, told: "Outcome") -> str:
-    if told.seen is not None:
-        return f"published, but {told.seen}"
     stands = ", ".join(f"{one.status} since {one.since}" for one in told.reasons)
     if command.command == "erase":
         denied = f"still denies a send: {', '.join(told.denied)}, by a hash without the address"
         said = f"{command.recipient} is forgotten; {denied if told.denied else 'nothing of it denies a send'}"
         return f"{said}; blocked since: {stands}" if stands else said
     said = f"{command.recipient} is {f'blocked: {stands}' if stands else 'not blocked'}"
-    if command.command == "release" and told.before is not None and list(told.before) == list(told.reasons):
-        by_name = sorted({one.status for one in told.reasons if one.rule in (command.rules or ())} & WITH_CONSENT)
-        why = f"{' and '.join(by_name)} is lifted by --status with --consent alone" if by_name else _NOTHING_MATCHED
+    if told.denied:
+        said += f"; still denied at a check, by what an erasure left: {', '.join(told.denied)}"
+    if command.command == "release" and told.changed is False:
+        of_rules = {one.status for one in told.reasons if one.rule in (command.rules or ())}
+        by_name = sorted(WITH_CONSENT & of_rules.union(told.denied) - set(command.statuses or ()))
+        many = f"{' and '.join(by_name)} {'is' if len(by_name) == 1 else 'are'}"
+        why = f"{many} lifted by --status with --consent alone" if by_name else _NOTHING_MATCHED
         return f"{said} (as before: {why})"
     return said
 
@@ -61,8 +64,8 @@ def show_retracted(command: ContactCommand, told: "Outcome", found: Sequence["Wo
         changed = {} if totals is None else {"changed": any(one.before != one.after for one in found or ())}
         print(orjson.dumps(_shown(command, told) | changed | (totals or {})).decode())
         return
-    done = "done: every contact has been gone through" if told.seen is None else f"published, but {told.seen}"
-    print(f"retract {command.id}: {done}")
+    if told.seen is None:
+        print(f"retract {command.id}: done: every contact has been gone through")
     if totals is not None:
         print(f"Of those it reached, now released: {_listed(totals['released'])}", end="; ")
         print(f"still blocked: {_listed(totals['still_blocked'])}.")
@@ -91,7 +94,7 @@ def show_dry_run(found: Sequence["WouldBe"], json: bool) -> None:
     rows = [("released", status, f"{number:,}") for status, number in totals["released"].items()]
     rows += [("still blocked", status, f"{number:,}") for status, number in totals["still_blocked"].items()]
     if not rows:
-        print("Nobody would be released.")
+        print("Nobody would be released. Reasons by hand, imported ones among them, are released and not retracted.")
         return
     show_table("What the retraction would do", ("", "status", "contacts"), rows)
     _show_contacts([one for one in found if one.before and not one.after])

@@ -137,6 +137,11 @@ def test_a_file_that_is_no_list_of_tokens_is_refused_without_showing_one(text, t
     assert ACME not in str(refused.value)
 
 
+def test_what_is_no_toml_is_refused_with_its_place():
+    with pytest.raises(TokensInvalid, match=r"^it is not TOML \(at line 2, column 3\)$"):
+        parse_tokens(f'acme = "{ACME}"\nb b = 1')
+
+
 def test_a_tenant_may_have_several_tokens():
     tokens = parse_tokens(f'acme = ["{ACME}", "{GLOBEX}"]')
     assert [tokens.verdict(f"Bearer {one}", "acme") for one in (ACME, GLOBEX, ALL)] == ["yes", "yes", "who"]
