@@ -24,8 +24,8 @@ EARLY, LATE = "2026-11-20T10:00:00.000Z", "2026-11-21T10:00:00.000Z"
 
 
 class Bench:
-    def __init__(self, policy=""):
-        self.out, self.table = [], MemoryTable()
+    def __init__(self, policy="", table=None):
+        self.out, self.table = [], table or MemoryTable()
         parsed = parse_policy(policy)
         self.agent = make_suppress_agent(
             self.table, MemoryPublisher(self.out.append), InOrder(), KEY, parsed, NoMeter()
@@ -33,7 +33,7 @@ class Bench:
 
     async def order(self, *orders):
         for order in orders:
-            value = encode(order) if isinstance(order, Denial) else order
+            value = order if isinstance(order, bytes) else encode(order)
             record = MemoryRecord(ORDERS, 0, 0, None, order_key(KEY(JANE), "1"), value)
             await self.agent(each([MemoryBatch([record], beside=True)]))
         return self.said()
