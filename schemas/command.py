@@ -105,7 +105,7 @@ class Erase(Said, frozen=True, kw_only=True, tag_field="kind", tag="erase"):
 class Retract(Said, frozen=True, kw_only=True, tag_field="kind", tag="retract"):
     """An incident that never happened: events of these statuses from `start` (inclusive) to `end` (exclusive), in ms.
 
-    `tenant`, `domain` (of the recipient, canonical) and `provider` narrow it down; None means all of them.
+    `tenant` (whose events), `domain` (of the recipient, canonical) and `provider` narrow it down; None means all.
     """
 
     statuses: tuple[Status, ...]

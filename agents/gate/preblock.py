@@ -94,13 +94,13 @@ def preblocked(
     if len(told) < rule.min_tenants:
         return None
     latest = max(told).at
-    return Preblocked(latest, latest + rule.window, tuple(kept(told, rule)))
+    return Preblocked(latest, latest + rule.window, tuple(bounded(told, rule)))
 
 
 # -- what a pre-block rests on ------------------------------------------------------------------------------------
 
 
-def kept(bounces: Iterable[HardBounce], rule: Preblock) -> list[HardBounce]:
+def bounded(bounces: Iterable[HardBounce], rule: Preblock) -> list[HardBounce]:
     """Give the bounces to be kept of those that pre-blocks of a contact rest on, sorted.
 
     Of too many, each tenant's latest go before any tenant's earlier ones, so that enough tenants are left.

@@ -8,7 +8,7 @@ away is taken away both from what is known and from what comes later: it is the 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from agents.gate.preblock import kept, without
+from agents.gate.preblock import bounded, without
 from agents.suppress import attempts
 from agents.suppress.at_once import CONSENT, NETWORK, AtOnce, Counts, Events, Firsts, counting, dispensable
 from agents.suppress.attempts import DELIVERED, Mark
@@ -35,7 +35,7 @@ class Contact:
     at_once: status -> its events, sorted; at most `MAX_EVENTS`. All but the two soft statuses.
     by_hand: status -> the reasons that commands added, in the same form; any status.
     consent: event time in ms of the latest `resubscribed`, or None.
-    network: the hard bounces of others for which checks have denied a send, sorted (`agents.gate.preblock.kept`).
+    network: the hard bounces of others for which checks have denied a send, sorted (`agents.gate.preblock.bounded`).
     orders: what commands left behind.
     standing: the reasons as last published, so that a record is written only when they differ.
     unsaid: whether the brake holds back the record of what stands.
@@ -203,7 +203,7 @@ class Contact:
                 return self._add(self.at_once, "Typofix", (at, "", TYPO_RULE, ""), policy, first)
             case "Preblock":
                 counts = without(self._unreleased(denial.rests_on or [HardBounce(at)]), retracted)
-                before, self.network = self.network, kept([*self.network, *counts], policy.preblock)
+                before, self.network = self.network, bounded([*self.network, *counts], policy.preblock)
                 if before[-1:] != self.network[-1:]:
                     self.coordinates.put(NETWORK, first)
                 return before != self.network
@@ -215,12 +215,12 @@ class Contact:
         if found in known or self.orders.lifted(status, rule, at) or self._is_consented(status, at):
             return False
         self.coordinates.put(found, first)
-        left = sorted([*known, found])
-        if len(left) > MAX_EVENTS:
+        kept = sorted([*known, found])
+        if len(kept) > MAX_EVENTS:
             self.dropped += 1
-            del left[dispensable(left, policy.preblock.window) if status == "Preblock" else 1]
-        events[status] = left
-        return left != known
+            del kept[dispensable(kept, policy.preblock.window) if status == "Preblock" else 1]
+        events[status] = kept
+        return kept != known
 
     def _is_consented(self, status: Status, at: int) -> bool:
         return status == "User" and self.consent is not None and at < self.consent

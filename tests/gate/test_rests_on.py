@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.gate.preblock import MAX_RESTS_ON, kept, preblocked, standing_since, without
+from agents.gate.preblock import MAX_RESTS_ON, bounded, preblocked, standing_since, without
 from schemas.command import Retract
 from schemas.order import HardBounce
 from schemas.policy import parse_policy
@@ -97,8 +97,8 @@ TOLD = st.lists(st.builds(HardBounce, st.integers(0, 30), TENANTS, st.just(":"),
 
 @given(TOLD, TOLD, TOLD)
 def test_what_is_kept_does_not_depend_on_the_order_of_denials_nor_on_repeats(one, two, three):
-    together = kept([*one, *two, *three], ONE)
-    assert kept([*kept([*three, *two], ONE), *one], ONE) == together == kept([*together, *two], ONE)
+    together = bounded([*one, *two, *three], ONE)
+    assert bounded([*bounded([*three, *two], ONE), *one], ONE) == together == bounded([*together, *two], ONE)
     assert len(together) <= MAX_RESTS_ON
     newest = {tenant: max(b for b in (*one, *two, *three) if b.tenant == tenant) for tenant in {b.tenant for b in one}}
     assert set(newest.values()) <= set(together)  # 9 tenants: none is crowded out by another's earlier ones

@@ -11,9 +11,9 @@ from agents.suppress.contact import Contact
 from agents.suppress.identity import contact_keys, contact_name, network_name
 from agents.suppress.reasons import reasons
 from schemas.codec import encode
-from schemas.command import Retract
+from schemas.command import Erase, Retract
 from schemas.decision import SendRequest
-from schemas.order import ORDERS, Denial, HardBounce, order_key
+from schemas.order import ORDERS, Denial, HardBounce, Held, order_key
 from schemas.policy import parse_policy
 from schemas.times import DAY, format_time, parse_time
 from streams.memory import InOrder, MemoryBatch, MemoryPublisher, MemoryRecord, MemoryTable, NoMeter, each
@@ -147,6 +147,16 @@ async def test_the_network_forgets_a_retracted_bounce_and_knows_the_one_before(n
     assert {tenant: bounce.at for tenant, bounce in (await bench.network()).items()} == {"acme": START + left * DAY}
 
 
+async def test_who_is_freed_when_an_order_names_him_is_forgotten_by_the_network_as_well():
+    bench = Bench(NeverThere())
+    await bench.report("acme", 2)
+    await bench.report("beta", 1)
+    await bench.retract()
+    assert len(await bench.network()) == 2
+    await bench.order(Held("acme", JANE))
+    assert list(await bench.network()) == ["beta"]
+
+
 async def test_a_retraction_of_something_else_leaves_what_the_network_knows():
     bench = Bench()
     await bench.report("acme", 2)
@@ -154,6 +164,20 @@ async def test_a_retraction_of_something_else_leaves_what_the_network_knows():
     before = await bench.network()
     await bench.retract(statuses=("Spam", ":"))
     assert await bench.network() == before
+
+
+@pytest.mark.parametrize("until", [2, 1])
+async def test_an_erasure_leaves_no_bounces_up_to_then_and_a_late_denial_brings_none_back(until):
+    bench = await told_of_two()
+    denial = await bench.denial("globex")
+    name = contact_name(KEY, "globex", JANE)
+    await bench.order(denial)
+    await bench.order(Erase(id="e", at=START + until * DAY, tenant="globex", recipient=JANE))
+    for _ in range(2):
+        found = to_contact(await bench.cells(name))
+        assert found.network == list(denial.rests_on[until:])
+        assert any(JANE.encode() in cell for cell in (await bench.cells(name)).values()) is (until == 1)
+        await bench.order(denial)
 
 
 def test_what_a_check_found_in_the_table_of_typos_no_provider_has_told():
