@@ -6,13 +6,17 @@ import msgspec
 
 from schemas.report import Tenant
 from schemas.times import Time
-from schemas.typology import STATUSES, Status
+from schemas.typology import HARD, STATUSES, Status
 
 WITH_CONSENT: Final[frozenset[Status]] = frozenset(("Spam", "User"))
 """What only the recipient can take back: lifted by name and with a proof of consent alone."""
 
 BY_DEFAULT: Final[tuple[Status, ...]] = tuple(s for s in STATUSES if s not in WITH_CONSENT)
 """What a release lifts that names nothing."""
+
+
+NORMALIZED: Final = "normalized"
+"""What a retraction calls the provider of events that name none."""
 
 
 class ContactCommand(
@@ -101,7 +105,7 @@ class Erase(Said, frozen=True, kw_only=True, tag_field="kind", tag="erase"):
 class Retract(Said, frozen=True, kw_only=True, tag_field="kind", tag="retract"):
     """An incident that never happened: events of these statuses from `start` (inclusive) to `end` (exclusive), in ms.
 
-    `tenant`, `domain` (of the recipient, canonical) and `provider` narrow it down; None means all of them.
+    `tenant` (whose events), `domain` (of the recipient, canonical) and `provider` narrow it down; None means all.
     """
 
     statuses: tuple[Status, ...]
@@ -116,17 +120,29 @@ class Retract(Said, frozen=True, kw_only=True, tag_field="kind", tag="retract"):
         """Nobody: it is for every contact that it reaches."""
 
     def reaches(self, tenant: str, recipient: str) -> bool:
-        """Say whether a contact's events can be among those retracted."""
-        return (self.tenant is None or self.tenant == tenant) and (
-            self.domain is None or recipient.rpartition("@")[2] == self.domain
-        )
+        """Say whether what is known of a contact can rest on events that are retracted."""
+        return self.reaches_tenant(tenant) and (self.domain is None or recipient.rpartition("@")[2] == self.domain)
 
-    def voids(self, status: str, at: int, provider: str) -> bool:
-        """Say whether an event of a contact that this reaches is void."""
+    def reaches_tenant(self, tenant: str) -> bool:
+        """Say whether it reaches any contact of a tenant: pre-blocks rest on the hard bounces of other tenants."""
+        return self.tenant is None or self.tenant == tenant or not HARD.isdisjoint(self.statuses)
+
+    def voids(self, tenant: str, status: str, at: int, provider: str | None) -> bool:
+        """Say whether an event is void, of a recipient that this reaches.
+
+        Args:
+            tenant: Whose event it is.
+            status: Its status.
+            at: Its event time, in ms.
+            provider: Who told of it; "" where the event names nobody, which reads as `normalized`, the form it came in.
+                None where it came from no provider, or that is not known: who names a provider does not mean it.
+
+        """
         return (
             self.start <= at < self.end
             and status in self.statuses
-            and (self.provider is None or self.provider == provider)
+            and (self.tenant is None or self.tenant == tenant)
+            and (self.provider is None or self.provider == (NORMALIZED if provider == "" else provider))
         )
 
 

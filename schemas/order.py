@@ -5,7 +5,7 @@ between batches of delivery events. A retraction is for every partition, and sta
 and late, and must mean the same then.
 """
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -16,11 +16,25 @@ ORDERS: Final = "bounceline-contact-orders"
 """Name of the topic in the catalogue."""
 
 
+class HardBounce(NamedTuple):
+    """A hard bounce of an address, as the network knows it: its event time in ms, whose it was, and what was told.
+
+    The texts are "" where they are not known: once nothing was kept but the time. It is for the inside alone: whose
+    bounce it was is told to nobody. Of two at one time the greater in text order is the later.
+    """
+
+    at: int
+    tenant: str = ""
+    status: str = ""
+    provider: str = ""
+
+
 class Denial(msgspec.Struct, frozen=True, tag_field="kind", tag="denial"):
     """A check has denied a send for a typo or for the network: the contact is blocked for that (SPEC 8).
 
     `recipient` is canonical. `since`, RFC 3339, is the time of the check for Typofix, and for Preblock that of the
     network's latest hard bounce. `record` is where the order stands, partition and offset: the owner adds it.
+    `rests_on` are the hard bounces of others that count for Preblock, sorted; empty where they are not known.
     """
 
     tenant: str
@@ -28,6 +42,7 @@ class Denial(msgspec.Struct, frozen=True, tag_field="kind", tag="denial"):
     status: Literal["Typofix", "Preblock"]
     since: str
     record: tuple[int, int] | None = None
+    rests_on: tuple[HardBounce, ...] = ()
 
     @property
     def name(self) -> tuple[str, str]:

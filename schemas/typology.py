@@ -60,5 +60,8 @@ OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 STRENGTH: Final[dict[str, int]] = {status: place for place, status in enumerate(TYPOLOGY)}
 """Place in the order of strength; 0 is the strongest. Both soft statuses share one reason, so their order is moot."""
 
+HARD: Final[frozenset[Status]] = frozenset(s for s, m in TYPOLOGY.items() if m.category == "hard_bounce")
+"""The two statuses that the network is told of."""
+
 SOFT: Final[frozenset[Status]] = frozenset(s for s, m in TYPOLOGY.items() if m.category == "soft_bounce")
 """The two statuses that share the soft-bounce counter."""

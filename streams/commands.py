@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from redis.exceptions import RedisError
 
 from agents.ports import Outgoing
-from agents.suppress.contact import RESTS_ON_OTHERS, Contact
+from agents.suppress.contact import Contact
 from agents.suppress.identity import contact_keys
 from agents.suppress.partition import PARTITION, to_partition
 from agents.suppress.reasons import reasons
@@ -17,7 +17,7 @@ from schemas.command import ContactCommand, Retract
 from schemas.rejected import Rejected
 from schemas.suppression import Reason
 from schemas.topics import catalogue
-from schemas.typology import SOFT, Status
+from schemas.typology import HARD, SOFT, Status
 from streams.errors import Failed, WrongUse
 from streams.installation import has_other_secret
 from streams.publisher import KafkaPublisher
@@ -205,7 +205,7 @@ async def would_retract(
                 raise Failed("the state is being restored, ask again in a moment")
             for (tenant, recipient), contact in zip(some, contacts, strict=True):
                 before = contact.standing
-                if contact.retract(retract):
+                if contact.retract(retract, tenant):
                     after = reasons(contact, settings.policy.of(tenant))
                     found.append(WouldBe(tenant, recipient, before, after))
             on_progress(start + len(some))
@@ -217,8 +217,8 @@ async def _candidates(settings: Settings, retract: Retract) -> list[tuple[str, s
     statuses = set(retract.statuses)
     if not SOFT.isdisjoint(statuses):
         statuses |= SOFT  # a run of failures goes by the status of its last
-    if not RESTS_ON_OTHERS.isdisjoint(statuses):
-        statuses.add("Preblock")
+    if not HARD.isdisjoint(statuses):
+        statuses.add("Preblock")  # it may rest on hard bounces of other tenants
     found: dict[tuple[str, str], None] = {}
     async for record in read_to_end(settings, {"suppressions": {}}):
         tenant, _, recipient = (record.key or b"").decode().partition("\x1f")

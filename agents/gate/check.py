@@ -9,6 +9,7 @@ from agents.classify.address import canonical_recipient
 from agents.gate.preblock import NOTHING, HardBounces, preblocked
 from agents.gate.typos import suggestion_for, typo_of
 from schemas.decision import Purpose, SendDecision, SendRequest, SendResult
+from schemas.order import HardBounce
 from schemas.policy import Policy
 from schemas.rejected import Rejected
 from schemas.suppression import Reason
@@ -38,12 +39,13 @@ class Block(NamedTuple):
     """A suppression that follows from a denial: the contact's partition writes it, caused by `check`.
 
     `recipient` is canonical. `at` is its event time in ms: for Typofix that of the check, for Preblock that of the
-    network's latest hard bounce. Written again, it changes nothing.
+    network's latest hard bounce, with the bounces it rests on. Written again, it changes nothing.
     """
 
     recipient: str
     status: Literal["Typofix", "Preblock"]
     at: int
+    rests_on: tuple[HardBounce, ...] = ()
 
 
 class Checked(NamedTuple):
@@ -93,7 +95,7 @@ def _answer(
     found = preblocked(contact.bounces, request.tenant, policy, now, contact.network_exempt_until)
     if found:
         result = SendResult(asked, False, "Preblock", format_time(found.since), format_time(found.expires_at))
-        return result, Block(recipient, "Preblock", found.since)
+        return result, Block(recipient, "Preblock", found.since, found.rests_on)
     near = None if contact.typo_exempt else suggestion_for(recipient)
     return SendResult(asked, send=True, suggestion=near or UNSET), None
 

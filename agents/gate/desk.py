@@ -35,11 +35,11 @@ def make_desk(lookup: Lookup, out: Publisher, contact_key: ContactKeys, policy: 
     """Build what answers requests, over HTTP and on the topic alike."""
 
     def ordered(tenant: str, block: Block) -> Outgoing:
-        denial = Denial(tenant, block.recipient, block.status, format_time(block.at))
+        since = format_time(block.at)
+        denial = encode(Denial(tenant, block.recipient, block.status, since, rests_on=block.rests_on))
         key = contact_key(block.recipient)
         # The same denial has the same id: of copies one is enough.
-        order_id = sha256(f"{tenant}\x1f{denial.status}\x1f{denial.since}".encode()).hexdigest()
-        return Outgoing(ORDERS, order_key(key, order_id), encode(denial), place=key.encode())
+        return Outgoing(ORDERS, order_key(key, sha256(denial).hexdigest()), denial, place=key.encode())
 
     async def answer(request: SendRequest, now: int) -> SendDecision | None:
         results: list[SendResult] = []

@@ -16,7 +16,7 @@ from agents.suppress.cells import to_contact
 from agents.suppress.coordinates import Place
 from agents.suppress.decision import Timed, TimedOrder, decide
 from agents.suppress.identity import ContactKeys
-from agents.suppress.network import counting, learnt, told
+from agents.suppress.network import counting, told
 from agents.suppress.watermark import Watermark
 from schemas.codec import decode_delivery_event, decode_order
 from schemas.delivery import origin_of
@@ -65,10 +65,11 @@ def make_suppress_agent(
             usual = brake.usual
 
         await out.publish([*dead, *book.records(decision), *held])
-        changed = book.changed(decision, names, found, known) | book.unlearnt(decision, known, found)
+        changed = book.changed(decision, names, found, known)
+        changed |= book.network(under_way, known, found, network, watermark.newest)
         if usual != partition.usual:
             changed |= remembered(found, partition._replace(usual=usual))
-        await book.write(batch, decision, names, changed | learnt(found, network, watermark.newest, policy))
+        await book.write(batch, decision, names, changed)
         # What is still to come is up to one lateness older, and joins what began one more before it.
         await contacts.forget(batch, watermark.newest - 2 * policy.longest_lateness)
         batch.done()

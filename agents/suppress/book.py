@@ -8,13 +8,14 @@ happened is gone through contact by contact, some with each batch, so that no pa
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from agents.gate.preblock import HardBounces
 from agents.ports import Batch, Changed, ContactTable, Fenced, Known, Meter, Outgoing, Publisher
 from agents.suppress.cells import STANDING, changes, to_cells, to_contact, to_deliveries
 from agents.suppress.contact import Contact
 from agents.suppress.decision import Decision, Erased, Name, TimedOrder, carry_out, retract
 from agents.suppress.identity import ContactKeys, contact_name, network_name
 from agents.suppress.needed import of_contact
-from agents.suppress.network import learnt, taken_back
+from agents.suppress.network import NOTHING, learnt, taken_back
 from agents.suppress.partition import PARTITION, Incident, Partition, to_partition
 from agents.suppress.partition import to_cells as partition_cells
 from agents.suppress.restating import asked_of, restatements, with_asked
@@ -130,14 +131,14 @@ class Book:
         known = {name: to_contact(*found[key]) for name, key in names.items()}
 
         under_way = [one.retract for one in partition.under_way.values()]
-        decision = carry_out(known, orders, self._policy, under_way)
+        decision = carry_out(known, orders, self._policy, partition.retracted, under_way)
 
         await self._out.publish(self.records(decision))
         for order, _ in orders:
             if isinstance(order, Retract):
                 partition = partition.with_incident(order)
         changed = with_asked(self.changed(decision, names, found, known), orders, found, self._policy)
-        changed |= self.unlearnt(decision, known, found)
+        changed |= self.network(under_way, known, found)
         for key, own in remembered(found, partition._replace(pending=())).items():
             changed[key] = Changed({**changed.get(key, Changed({})).cells, **own.cells})
         await self.write(batch, decision, names, changed)
@@ -156,8 +157,7 @@ class Book:
 
     async def _step(self, batch: Batch, number: int, incident: Incident) -> None:
         listed, place = await self._contacts.walk(batch, incident.place or 0)
-        only = incident.retract.tenant
-        listed = [name for name in listed if only is None or name.startswith(f"{only}\x1f")]
+        listed = [name for name in listed if incident.retract.reaches_tenant(name.partition("\x1f")[0])]
         found, partition = await self._read(batch, {**dict.fromkeys(listed), **_networks(listed)})
         known: dict[Name, Contact] = {}
         names: dict[Name, str] = {}
@@ -171,14 +171,20 @@ class Book:
 
         await self._out.publish(self.records(decision))
         after = partition._replace(incidents={**partition.incidents, number: Incident(incident.retract, place)})
-        changed = self.changed(decision, names, found, known) | self.unlearnt(decision, known, found)
+        changed = self.changed(decision, names, found, known) | self.network([incident.retract], known, found)
         await self.write(batch, decision, names, changed | remembered(found, after))
         self._count(decision)
 
-    def unlearnt(self, decision: Decision, known: Mapping[Name, Contact], found: Found) -> dict[str, Changed]:
-        """Give what the network is to forget of what incidents have brought it."""
-        lost = taken_back(decision.retracted, known, found, self._contact_key) if decision.retracted else {}
-        return learnt(found, {}, 0, self._policy, lost)
+    def network(
+        self,
+        under_way: Sequence[Retract],
+        known: Mapping[Name, Contact],
+        found: Found,
+        told: Mapping[str, HardBounces] = NOTHING,
+        newest: int = 0,
+    ) -> dict[str, Changed]:
+        """Give what the network is to remember: without what these incidents have brought it, and with what is told."""
+        return learnt(found, told, newest, self._policy, taken_back(under_way, known, found, self._contact_key))
 
     def _count(self, decision: Decision) -> None:
         self._meter.count("suppressions", len(decision.said))

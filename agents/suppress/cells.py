@@ -8,6 +8,7 @@ and for a short time (`agents.ports.ContactTable`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 import msgspec
 
@@ -16,6 +17,7 @@ from agents.suppress.attempts import Mark, any_failed
 from agents.suppress.contact import Contact
 from agents.suppress.coordinates import Coordinates
 from agents.suppress.orders import Orders
+from schemas.order import HardBounce
 from schemas.suppression import Reason
 from schemas.times import DAY
 from schemas.typology import Status
@@ -40,13 +42,14 @@ class _Day(msgspec.Struct, array_like=True):
     """One day's cell. Grows at the end: a reader of today takes a shorter one.
 
     `coordinates` are of what `_told` gives, in that order, None where they are not known; empty where none are.
+    `network` was once the event time of the latest hard bounce alone, in ms.
     """
 
     marks: list[Mark] = []
     at_once: dict[Status, list[AtOnce]] = {}
     by_hand: dict[Status, list[AtOnce]] = {}
     consent: int | None = None
-    network: int | None = None
+    network: list[HardBounce] | int | None = None
     coordinates: list[Coordinates | None] = []
 
 
@@ -85,7 +88,7 @@ def to_contact(cells: Cells, delivered: Sequence[Mark] = ()) -> Contact:
             part = _day.decode(cell)
             contact.marks += part.marks
             contact.consent = part.consent if part.consent is not None else contact.consent
-            contact.network = part.network if part.network is not None else contact.network
+            contact.network += _network(part)
             if part.coordinates:
                 placed = zip(_told(part), part.coordinates, strict=True)
                 contact.coordinates.update((told, first) for told, first in placed if first)
@@ -120,8 +123,8 @@ def to_cells(contact: Contact) -> dict[int, bytes]:
         day(event[0]).by_hand.setdefault(status, []).append(event)
     if contact.consent is not None:
         day(contact.consent).consent = contact.consent
-    if contact.network is not None:
-        day(contact.network).network = contact.network
+    for number, bounces in groupby(contact.network, lambda bounce: bounce.at // DAY):  # sorted
+        day(number * DAY).network = list(bounces)
     for part in days.values() if contact.coordinates else ():
         placed = [contact.coordinates.get(told) for told in _told(part)]
         part.coordinates = placed if any(placed) else []
@@ -132,7 +135,7 @@ def to_cells(contact: Contact) -> dict[int, bytes]:
 def _beside_days(contact: Contact, *, is_known: bool) -> dict[int, bytes]:
     """Give the cells that are no days; `is_known` says whether there is anything to name the contact for."""
     cells = {}
-    if is_known or contact.standing or contact.network is not None:
+    if is_known or contact.standing or contact.network:
         cells[STANDING] = _encode(_Standing(contact.recipient, contact.standing))
     if contact.orders.is_kept:
         cells[ORDERS] = _encode(contact.orders)
@@ -150,6 +153,10 @@ def _told(part: _Day) -> Iterator[Told]:
         yield CONSENT
     if part.network is not None:
         yield NETWORK
+
+
+def _network(part: _Day) -> list[HardBounce]:
+    return [HardBounce(part.network)] if isinstance(part.network, int) else part.network or []
 
 
 def _each(events: Mapping[Status, Sequence[AtOnce]]) -> Iterator[tuple[Status, AtOnce]]:

@@ -5,9 +5,10 @@ something was released. So a batch that is read twice, or in another order, ends
 away is taken away both from what is known and from what comes later: it is the same before and after.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from agents.gate.preblock import bounded, without
 from agents.suppress import attempts
 from agents.suppress.at_once import CONSENT, NETWORK, AtOnce, Counts, Events, Firsts, counting, dispensable
 from agents.suppress.attempts import DELIVERED, Mark
@@ -15,16 +16,10 @@ from agents.suppress.coordinates import First
 from agents.suppress.orders import BY_HAND, NETWORK_RULE, SOFT_BOUNCE_RULE, TYPO_RULE, Orders
 from schemas.command import Erase, Release, Retract, Suppress
 from schemas.delivery import DeliveryEvent
-from schemas.order import Denial
+from schemas.order import Denial, HardBounce
 from schemas.policy import TenantPolicy
 from schemas.suppression import Reason
-from schemas.typology import SOFT, Status
-
-HARD: Final[tuple[Status, ...]] = ("User unknown", ":")
-"""The statuses that the network is told of."""
-
-RESTS_ON_OTHERS: Final[frozenset[Status]] = frozenset(("Preblock", *HARD))
-"""Whoever retracts one of these, retracts the blocks that a check has drawn from the network."""
+from schemas.typology import HARD, SOFT, Status
 
 MAX_EVENTS: Final = 256
 """Events kept of one status: the earliest, which decides, and the newest, which take over when it is taken away."""
@@ -40,7 +35,7 @@ class Contact:
     at_once: status -> its events, sorted; at most `MAX_EVENTS`. All but the two soft statuses.
     by_hand: status -> the reasons that commands added, in the same form; any status.
     consent: event time in ms of the latest `resubscribed`, or None.
-    network: event time in ms of the network's latest hard bounce for which a check has denied a send, or None.
+    network: the hard bounces of others for which checks have denied a send, sorted (`agents.gate.preblock.bounded`).
     orders: what commands left behind.
     standing: the reasons as last published, so that a record is written only when they differ.
     unsaid: whether the brake holds back the record of what stands.
@@ -70,7 +65,7 @@ class Contact:
         self.at_once: Events = {}
         self.by_hand: Events = {}
         self.consent: int | None = None
-        self.network: int | None = None
+        self.network: list[HardBounce] = []
         self.orders = Orders()
         self.standing: tuple[Reason, ...] = ()
         self.unsaid = False
@@ -97,7 +92,7 @@ class Contact:
             self.at_once
             or self.by_hand
             or self.consent is not None
-            or self.network is not None
+            or self.network
             or self.standing
             or self.orders.is_kept
             or attempts.any_failed(self.marks)
@@ -111,7 +106,7 @@ class Contact:
     @property
     def is_forgotten(self) -> bool:
         """Whether the person has been erased, and nothing has been told of it since."""
-        known = self.at_once or self.by_hand or self.standing or self.network is not None
+        known = self.at_once or self.by_hand or self.standing or self.network
         return self.orders.erased is not None and not (known or attempts.any_failed(self.marks))
 
     @property
@@ -154,7 +149,7 @@ class Contact:
 
         """
         provider = event.provider or ""
-        if event.status and any(one.voids(event.status, at, provider) for one in retracted):
+        if event.status and any(one.voids(event.tenant, event.status, at, provider) for one in retracted):
             return False
         if self.orders.is_forgotten(at):
             return self.orders.deny(event.status, event.rule, at, self.consent)
@@ -187,22 +182,31 @@ class Contact:
             self.dropped += before - len(self.marks)
         return True
 
-    def carry_out(self, denial: Denial, at: int, policy: TenantPolicy, first: First = None) -> bool:
+    def carry_out(
+        self,
+        denial: Denial,
+        at: int,
+        policy: TenantPolicy,
+        retracted: Sequence[Retract] = (),
+        first: First = None,
+    ) -> bool:
         """Take in what a check has found; `at` is its `since` in ms. Says whether anything changed.
 
-        A contact that a release has exempted meanwhile stays so: the check was asked before.
+        What a release or a retraction has taken away meanwhile stays so: the check was asked before. `retracted` and
+        `first` are as of `apply`.
         """
         match denial.status:
             case "Typofix":
-                if self.is_typo_exempt or self.orders.is_forgotten(at):
+                void = any(one.voids(denial.tenant, "Typofix", at, None) for one in retracted)
+                if void or self.is_typo_exempt or self.orders.is_forgotten(at):
                     return False
                 return self._add(self.at_once, "Typofix", (at, "", TYPO_RULE, ""), policy, first)
             case "Preblock":
-                if at <= max(self.network_until, -1 if self.network is None else self.network):
-                    return False
-                self.network = at
-                self.coordinates.put(NETWORK, first)
-                return True
+                counts = without(self._unreleased(denial.rests_on or [HardBounce(at)]), retracted)
+                before, self.network = self.network, bounded([*self.network, *counts], policy.preblock)
+                if before[-1:] != self.network[-1:]:
+                    self.coordinates.put(NETWORK, first)
+                return before != self.network
 
     def _add(self, events: Events, status: Status, found: AtOnce, policy: TenantPolicy, first: First) -> bool:
         """Add an event that blocks at once, unless it is known or has been taken away."""
@@ -230,9 +234,8 @@ class Contact:
     def _keep(self, counts: Counts) -> None:
         self.at_once, self.by_hand = counting(self.at_once, counts), counting(self.by_hand, counts)
 
-    def _forget_network(self) -> None:
-        if self.network is not None and self.network <= self.network_until:
-            self.network = None
+    def _unreleased(self, bounces: Iterable[HardBounce]) -> list[HardBounce]:
+        return [bounce for bounce in bounces if bounce.at > self.network_until]
 
     # -- commands -----------------------------------------------------------------------------------------------
 
@@ -244,7 +247,7 @@ class Contact:
             case Release():
                 self.orders.release(command.statuses, command.rules, command.at, command.record)
                 self._keep(lambda status, event: not self.orders.lifted(status, event[2], event[0]))
-                self._forget_network()
+                self.network = self._unreleased(self.network)
             case Suppress():
                 self._suppress(command, policy, first)
             case Erase():
@@ -268,28 +271,28 @@ class Contact:
                     if event[0] <= at:
                         self.orders.deny(status, event[2], event[0], self.consent)
         self._keep(lambda _, event: event[0] > at)
-        self._forget_network()
+        self.network = self._unreleased(self.network)
         self.marks = [mark for mark in self.marks if mark[0] > at]
         self.standing, self.unsaid = (), False
 
-    def retract(self, incident: Retract) -> bool:
-        """Take away what an incident that reaches this contact brought; say whether there was anything.
+    def retract(self, incident: Retract, tenant: str) -> bool:
+        """Take away what an incident that reaches this contact of a tenant brought; say whether there was anything.
 
-        Reasons by hand are no events, so they stay.
+        Reasons by hand are no events, so they stay. What a check has found out about the domain no provider has told.
         """
-        at_once = counting(self.at_once, lambda status, e: not incident.voids(status, e[0], e[3]))
-        marks = [m for m in self.marks if m[2] == DELIVERED or not incident.voids(attempts.KINDS[m[2]], m[0], m[3])]
-        # Whose bounce the network told of, and by which provider, is not known here: who names one may mean another.
-        of_all = incident.tenant is None and incident.provider is None
-        told = of_all and self.network is not None and incident.start <= self.network < incident.end
-        if told and not RESTS_ON_OTHERS.isdisjoint(incident.statuses):
-            self.network = None  # if a hard bounce of another incident is behind it, the next check says so again
-        elif at_once == self.at_once and len(marks) == len(self.marks):
-            return False
-        self.at_once, self.marks = at_once, marks
-        return True
 
-    @property
-    def latest_hard_bounce(self) -> int | None:
-        """Give the event time of the latest hard bounce that is known, in ms."""
-        return max((event[0] for status in HARD for event in self.at_once.get(status, ())), default=None)
+        def is_void(status: str, at: int, provider: str | None) -> bool:
+            return incident.voids(tenant, status, at, provider)
+
+        before = self.at_once, self.marks, self.network
+        self.at_once = counting(self.at_once, lambda s, event: not is_void(s, event[0], event[3] if event[1] else None))
+        self.marks = [m for m in self.marks if m[2] == DELIVERED or not is_void(attempts.KINDS[m[2]], m[0], m[3])]
+        self.network = without(self.network, [incident])
+        return before != (self.at_once, self.marks, self.network)
+
+    def latest_hard_bounce(self, tenant: str) -> HardBounce | None:
+        """Give the latest hard bounce that is known, of the contact's tenant."""
+        return max(
+            (HardBounce(e[0], tenant, status, e[3]) for status in HARD for e in self.at_once.get(status, ())),
+            default=None,
+        )

@@ -45,14 +45,12 @@ class Decision(NamedTuple):
     changed: the contacts whose state is to be written.
     late: how many events were more than the allowed lateness older than the watermark.
     dropped: how many attempts and events were dropped, since a contact had too many.
-    retracted: those of the changed contacts that an incident which never happened has taken something from.
     """
 
     said: Sequence[Said]
     changed: Sequence[Name]
     late: int = 0
     dropped: int = 0
-    retracted: Sequence[Name] = ()
 
 
 class _Saying:
@@ -81,20 +79,17 @@ class _Saying:
         """Take note of whether anything was learnt of a contact."""
         self.changed[name] = self.changed.get(name, False) or learnt
 
-    def retract(self, incidents: Sequence[Retract]) -> list[Name]:
-        """Take away what incidents that never happened have brought contacts; give those that lost anything."""
-        lost: dict[Name, None] = {}
+    def retract(self, incidents: Sequence[Retract]) -> None:
+        """Take away what incidents that never happened have brought contacts."""
         for name, contact in self._contacts.items() if incidents else ():
             for incident in incidents:
-                if incident.reaches(*name) and contact.retract(incident):
+                if incident.reaches(*name) and contact.retract(incident, name[0]):
                     self.say(name, f"retract:{incident.id}", learnt=True)
-                    lost[name] = None
-        return list(lost)
 
-    def decision(self, late: int = 0, retracted: Sequence[Name] = ()) -> Decision:
+    def decision(self, late: int = 0) -> Decision:
         """Give what it came to."""
         changed = [name for name, has in self.changed.items() if has]
-        return Decision(self.said, changed, late, _dropped(self._contacts.values()), retracted)
+        return Decision(self.said, changed, late, _dropped(self._contacts.values()))
 
 
 def decide(
@@ -119,7 +114,7 @@ def decide(
 
     """
     saying = _Saying(contacts, policy)
-    lost = saying.retract(under_way)
+    saying.retract(under_way)
     late = 0
     for (event, at), place in zip_longest(events, places):
         name = (event.tenant, event.recipient)
@@ -137,18 +132,19 @@ def decide(
             late_one = learnt and at < before
             cause = "resubscribed" if event.effect == "lift" else "late-report" if late_one else "report"
             saying.say(name, cause, learnt=learnt)
-    return saying.decision(late, lost)
+    return saying.decision(late)
 
 
 def carry_out(
     contacts: Mapping[Name, Contact],
     orders: Sequence[TimedOrder],
     policy: Policy,
+    retracted: Sequence[Retract] = (),
     under_way: Sequence[Retract] = (),
 ) -> Decision:
     """Take a batch of orders in, in order; arguments are as of `decide`. What was ordered before changes nothing."""
     saying = _Saying(contacts, policy)
-    lost = saying.retract(under_way)
+    saying.retract(under_way)
     for order, at in orders:
         name = order.name
         if name is None or isinstance(order, Retract):
@@ -166,20 +162,23 @@ def carry_out(
                 saying.say(name, "report", learnt=True, again=True)
         elif isinstance(order, Denial):
             first = of_order(DENIALS, order.record, policy.hash_of(order.tenant))
-            saying.say(name, "check", learnt=contact.carry_out(order, at, policy.of(order.tenant), first))
+            reached = [one for one in retracted if one.reaches(*name)]
+            learnt = contact.carry_out(order, at, policy.of(order.tenant), reached, first)
+            saying.say(name, "check", learnt=learnt)
         elif contact.obey(
             order, policy.of(order.tenant), of_order(COMMANDS, order.record, policy.hash_of(order.tenant))
         ):
             if isinstance(order, Erase):
                 saying.said.append(Erased(*name))
             saying.say(name, f"command:{order.id}", learnt=True)
-    return saying.decision(retracted=lost)
+    return saying.decision()
 
 
 def retract(contacts: Mapping[Name, Contact], incident: Retract, policy: Policy) -> Decision:
     """Free contacts of an incident that never happened; `contacts` are changed in place."""
     saying = _Saying(contacts, policy)
-    return saying.decision(retracted=saying.retract([incident]))
+    saying.retract([incident])
+    return saying.decision()
 
 
 def _dropped(contacts: Iterable[Contact]) -> int:

@@ -20,14 +20,15 @@ def of_contact(contact: Contact, policy: Policy) -> Needed | None:
     reports join within a lateness; the second lateness is for those that arrive late.
     """
     known = contact.standing or contact.at_once or contact.by_hand or contact.orders.is_kept or contact.unsaid
-    if known or contact.consent is not None or contact.network is not None:
+    if known or contact.consent is not None or contact.network:
         return None
     return Needed(contact.newest, policy.longest_window + 2 * policy.longest_lateness)
 
 
 def of_network(bounces: HardBounces, policy: Policy) -> Needed:
     """Say until when a check may ask for what the network knows of an address."""
-    return Needed(max(bounces.values(), default=0), policy.longest_preblock + 2 * policy.longest_lateness)
+    newest = max((bounce.at for bounce in bounces.values()), default=0)
+    return Needed(newest, policy.longest_preblock + 2 * policy.longest_lateness)
 
 
 def of_cells(name: str, cells: Cells, policy: Policy) -> Needed | None:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, UnsetType
 
+from agents.gate.preblock import standing_since
 from agents.suppress import attempts
 from agents.suppress.at_once import AtOnce
 from agents.suppress.attempts import KINDS
 from agents.suppress.contact import Contact
 from agents.suppress.identity import suppression_id
 from agents.suppress.orders import NETWORK_RULE, SOFT_BOUNCE_RULE
-from schemas.policy import TenantPolicy
+from schemas.policy import Preblock, TenantPolicy
 from schemas.suppression import Action, Reason, Suppression
 from schemas.times import format_time
 from schemas.typology import SOFT, STRENGTH, TYPOLOGY, Status
@@ -29,7 +30,7 @@ def reasons(contact: Contact, policy: TenantPolicy) -> Reasons:
     for status in {*contact.at_once, *contact.by_hand} - SOFT - {"Preblock"}:
         since, attempt_id, rule, _ = contact.events_of(status)[0]
         found.append(_reason(status, since, rule, (attempt_id,) if attempt_id else ()))
-    if preblock := _preblock(contact, policy.preblock.window):
+    if preblock := _preblock(contact, policy.preblock):
         found.append(preblock)
     if soft := _soft(contact, policy):
         found.append(soft)
@@ -61,16 +62,17 @@ def _soft(contact: Contact, policy: TenantPolicy) -> Reason | None:
     return _reason(status, last.at, SOFT_BOUNCE_RULE, evidence, failures=len(run))
 
 
-def _preblock(contact: Contact, window: int) -> Reason | None:
+def _preblock(contact: Contact, policy: Preblock) -> Reason | None:
     """Give the pre-block that lasts longer: that of events and commands, or the network's."""
     events = contact.events_of("Preblock")
     latest = events[-1][0] if events else -1
-    if contact.network is not None and contact.network > latest:
-        return _reason("Preblock", contact.network, NETWORK_RULE, (), expires_at=contact.network + window)
+    told = standing_since(contact.network, policy)
+    if told is not None and told > latest:
+        return _reason("Preblock", told, NETWORK_RULE, (), expires_at=told + policy.window)
     if not events:
         return None
-    since, attempt_id, rule, _ = _last_chain(events, window)[0]
-    return _reason("Preblock", since, rule, (attempt_id,), expires_at=latest + window)
+    since, attempt_id, rule, _ = _last_chain(events, policy.window)[0]
+    return _reason("Preblock", since, rule, (attempt_id,), expires_at=latest + policy.window)
 
 
 def _last_chain(events: Sequence[AtOnce], window: int) -> Sequence[AtOnce]:

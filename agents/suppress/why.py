@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec.structs import asdict, replace
 
+from agents.gate.preblock import standing_since
 from agents.suppress.at_once import CONSENT, NETWORK, AtOnce, Told
 from agents.suppress.attempts import DELIVERED, KINDS, Attempt, Mark, attempts, unreleased
 from agents.suppress.contact import Contact
@@ -60,6 +61,7 @@ class Teller:
         for attempt in joined:
             run = [*run, attempt] if attempt.failed else []
         stands = {reason.status: reason for reason in contact.standing}
+        told = standing_since(contact.network, self._policy.of(tenant).preblock)
         expired = {status for status, reason in stands.items() if _has_expired(reason, now)}
         return ContactState(
             tenant=tenant,
@@ -72,7 +74,7 @@ class Teller:
                 len(run), rule.limit, tuple(RunAttempt(a.attempt_id, _status(a.kind), format_time(a.at)) for a in run)
             ),
             policy=self._policy.hash_of(tenant),
-            events=tuple(self._events(contact, counting, _evidence(joined, run, stands), stands, expired)),
+            events=tuple(self._events(contact, counting, _evidence(joined, run, stands), stands, expired, told)),
             commands=tuple(self._commands(contact, incidents)),
             denied=tuple(reason for reason in denying(contact) if reason not in contact.standing),
             held=contact.unsaid,
@@ -85,6 +87,7 @@ class Teller:
         evidence: Mapping[Mark, str],
         stands: Mapping[Status, Reason],
         expired: set[Status],
+        told: int | None,
     ) -> list[ContactEvent]:
         found = [self._mark(contact, mark, evidence.get(mark), mark not in counting) for mark in contact.marks]
         for own, by_hand in ((contact.at_once, False), (contact.by_hand, True)):
@@ -92,8 +95,8 @@ class Teller:
                 for event in events:
                     reason = _spoken_for(status, event, stands, by_hand=by_hand)
                     found.append(self._at_once(contact, status, event, reason, expired, by_hand=by_hand))
-        if contact.network is not None:
-            event = (contact.network, "", NETWORK_RULE, "")
+        if told is not None:  # whose bounces they were is told to nobody
+            event = (told, "", NETWORK_RULE, "")
             preblock = stands.get("Preblock")
             counts_for: Status | None = "Preblock" if preblock and preblock.rule == NETWORK_RULE else None
             found.append(self._at_once(contact, "Preblock", event, counts_for, expired, told=NETWORK))

@@ -160,11 +160,11 @@ def retract(
     status
         What the reports said, such as "User unknown"; may be given several times.
     tenant
-        Only this tenant's contacts.
+        Only what was reported for this tenant. Pre-blocks of others that rest on its hard bounces fall as well.
     domain
         Only recipients of this domain.
     provider
-        Only what this provider reported.
+        Only what this provider reported; "normalized" is what came as normalized events that name no provider.
     note
         What happened; kept with the command for 30 days.
     actor

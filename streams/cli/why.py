@@ -10,6 +10,7 @@ import orjson
 from cyclopts import Parameter
 
 from agents.classify.address import canonical_recipient
+from schemas.order import ORDERS
 from schemas.rejected import Rejected
 from streams import log
 from streams.cli.asking import ask, check_tenant_name
@@ -90,6 +91,8 @@ def _add_records(state: Shown) -> None:
     for at in shown:
         record = found[at["topic"], at["partition"], at["offset"]]
         at.update({"gone": True} if record is None else {"timestamp": record.timestamp, "value": _value(record)})
+        if at["topic"].endswith(ORDERS) and isinstance(at.get("value"), dict):
+            at["value"].pop("rests_on", None)  # whose hard bounces they were is told to nobody
 
 
 def _value(record: "ConsumerRecord") -> Any:

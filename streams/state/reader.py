@@ -61,13 +61,17 @@ class ContactReader:
         return None if found is None else found[0]
 
     async def why(self, tenant: str, recipient: str) -> tuple[Contact, list[Retract]] | None:
-        """Give what `contact` does, and the incidents that never happened and reach this contact."""
+        """Give what `contact` does, and the incidents that never happened and reach this contact.
+
+        Those of another tenant alone are not told of: they would say whose bounce a pre-block rested on.
+        """
         name = contact_name(self._contact_key, tenant, recipient)
         partition = partition_of(name.split("\x1f")[1].encode(), self._count)
         found = await self._patiently(lambda: self._partitions.peek(partition, [name, PARTITION]))
         if found is None:
             return None
-        reach = [one for one in to_partition(found[1]).retracted if one.reaches(tenant, recipient)]
+        own = [one for one in to_partition(found[1]).retracted if one.tenant in (None, tenant)]
+        reach = [one for one in own if one.reaches(tenant, recipient)]
         return to_contact(found[0]), reach
 
     async def contacts(self, names: Sequence[tuple[str, str]]) -> list[Contact] | None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,29 @@ async def test_a_retraction_says_how_many_it_released_by_tenant_and_by_provider(
     assert done.stdout.endswith("Of those it reached, now released: 3 User unknown; still blocked: nobody.\n")
     released = sorted(one["recipient"] for one in await shell.topics.suppressions() if one["action"] == "release")
     assert released == ["kept@example.com", *(f"p{number}@example.com" for number in range(3))]
+
+
+async def test_a_retraction_of_one_tenants_bounces_counts_the_pre_blocks_of_others_that_rest_on_them(
+    shell: Shell,
+) -> None:
+    at = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:00:00.000Z")  # the check goes by the clock
+    for recipient in ("one@example.com", "both@example.com"):
+        await shell.report(recipient, at, "User unknown")
+    await shell.report("both@example.com", at, "User unknown", tenant="globex")
+    await shell.topics.decided()
+    shell.run("check", "initech", "one@example.com", "both@example.com", "--url", shell.http)
+
+    async def denied() -> bool:
+        return sum(one["tenant"] == "initech" for one in await shell.topics.suppressions()) == 2
+
+    await eventually(denied)
+    incident = ["--from", "2d", "--to", "1h", "--status", "User unknown", "--tenant", "acme"]
+    told = shell.json("retract", *incident, "--dry-run")
+    assert (told["released"], told["still_blocked"]) == ({"Preblock": 1, "User unknown": 2}, {"Preblock": 1})
+    of_others = [(one["tenant"], one["recipient"], one["released"]) for one in told["contacts"][2:]]
+    assert of_others == [("initech", "both@example.com", False), ("initech", "one@example.com", True)]
+    done = shell.json("retract", *incident)
+    assert (done["released"], done["still_blocked"]) == (told["released"], told["still_blocked"])
 
 
 async def test_an_erasure_says_what_still_denies_and_an_import_of_the_old_list_changes_nothing(

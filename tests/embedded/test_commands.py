@@ -25,8 +25,11 @@ class Operator:
         self.topics, self.session, self.url = topics, session, url
         self._ids = count()
 
-    async def report(self, recipient: str, status: str, minute: int, message: str = "m", tenant: str = "acme") -> None:
+    async def report(
+        self, recipient: str, status: str, minute: int, message: str = "m", tenant: str = "acme", **more: str
+    ) -> None:
         payload = {"recipient": recipient, "occurred_at": AT.format(minute), "message_id": message, "status": status}
+        payload |= more
         value = orjson.dumps({"provider": "normalized", "tenant": tenant, "payload": payload})
         await self.topics.publish([value], [recipient.encode()])
 
@@ -172,19 +175,23 @@ async def test_an_incident_is_retracted_for_everybody_and_stays_so_after_redis_i
     assert (await operator.check("p3@example.com"))["send"] is True
 
 
-async def test_behind_a_retracted_bounce_the_next_check_finds_the_one_before_and_another_domain_keeps_its_block(
+async def test_behind_a_retracted_bounce_is_that_of_another_tenant_or_the_one_before_and_other_domains_are_let_be(
     operator: Operator,
 ) -> None:
-    for person in ("twice@example.com", "once@example.com", "far@example.org"):
+    people = ("others@example.com", "twice@example.com", "once@example.com", "far@example.org")
+    for person in people:
         await operator.report(person, "User unknown", 5)
-    await operator.report("twice@example.com", "User unknown", 3, "m3", "globex")
+    await operator.report("others@example.com", "User unknown", 3, "m3", "globex")
+    await operator.report("twice@example.com", "User unknown", 3, "m3")
     await operator.topics.decided()
-    for person in ("twice@example.com", "once@example.com", "far@example.org"):
+    for person in people:
         denied = await operator.check(person, "initech")
         assert (denied["status"], denied["since"]) == ("Preblock", AT.format(5))
         await operator.until(person, "check", "initech")
     incident = {"statuses": ["User unknown"], "domain": "example.com", "from": AT.format(5), "to": AT.format(6)}
     command = await operator.command("retract", **incident)
+    moved = await operator.until("others@example.com", f"retract:{command}", "initech")
+    assert (moved["since"], moved["expires_at"]) == (AT.format(3), _in_30_days(AT.format(3)))
     for person in ("twice@example.com", "once@example.com"):
         assert (await operator.until(person, f"retract:{command}", "initech"))["action"] == "release"
 
@@ -195,6 +202,41 @@ async def test_behind_a_retracted_bounce_the_next_check_finds_the_one_before_and
     assert (await operator.check("once@example.com", "initech"))["send"] is True
     assert (await operator.check("far@example.org", "initech"))["since"] == AT.format(5)
     assert len(await operator.said("far@example.org", "initech")) == 1
+
+
+async def test_a_retraction_that_names_a_provider_or_a_tenant_frees_whom_its_bounces_have_pre_blocked(
+    operator: Operator,
+) -> None:
+    people = {"ses": "s@example.com", "normalized": "n@example.com", "both": "b@example.com"}
+    await operator.report(people["ses"], "User unknown", 5, provider="ses")
+    await operator.report(people["ses"], "User unknown", 4, tenant="globex", provider="ses")
+    await operator.report(people["normalized"], "User unknown", 5)
+    await operator.report(people["both"], "User unknown", 5, provider="ses")
+    await operator.report(people["both"], "User unknown", 4, tenant="globex", provider="mailgun")
+    await operator.topics.decided()
+    for person in people.values():
+        assert (await operator.check(person, "initech"))["status"] == "Preblock"
+        await operator.until(person, "check", "initech")
+
+    incident = {"statuses": ["User unknown"], "from": AT.format(0), "to": AT.format(9)}
+    command = await operator.command("retract", provider="ses", **incident)
+    released = await operator.until(people["ses"], f"retract:{command}", "initech")
+    assert (released["action"], released["status"]) == ("release", "Preblock")
+    moved = await operator.until(people["both"], f"retract:{command}", "initech")
+    assert (moved["action"], moved["since"]) == ("suppress", AT.format(4))
+    assert (await operator.check(people["ses"], "initech"))["send"] is True
+    assert (await operator.check(people["normalized"], "initech"))["since"] == AT.format(5)
+
+    second = await operator.command("retract", tenant="globex", **incident)
+    assert (await operator.until(people["both"], f"retract:{second}", "initech"))["action"] == "release"
+    third = await operator.command("retract", provider="normalized", **incident)
+    assert (await operator.until(people["normalized"], f"retract:{third}", "initech"))["action"] == "release"
+
+    told = [record.value or b"" for record in await operator.topics.read("suppressions")]
+    of_initech = [value for value in told if orjson.loads(value)["tenant"] == "initech"]
+    assert of_initech
+    for secret in (b"acme", b"globex", b"mailgun", b"rests_on"):
+        assert not any(secret in value for value in of_initech)
 
 
 def _in_30_days(at: str) -> str:

@@ -185,6 +185,20 @@ async def test_what_a_check_has_found_is_told_with_the_denial_that_wrote_it(aske
     [event] = (await asker.until(lambda state: state["events"]))["events"]
     assert (event["status"], event["rule"], event["counts_for"]) == ("Preblock", "check-network", "Preblock")
     assert event["record"]["topic"].endswith("bounceline-contact-orders")
+    shown = await asker.why("--records", "--json")
+    assert '"kind":"denial"' in shown
+    assert "globex" not in shown  # whose bounce it was is told to nobody
+    incident = {"statuses": ["User unknown"], "from": AT.format(0), "to": AT.format(1)}
+    for number, whose in enumerate(("globex", "acme")):
+        value = orjson.dumps(
+            {"id": f"i{number}", "command": "retract", "at": AT.format(9), "tenant": whose, **incident}
+        )
+        await asker.topics.publish([value], [b"i"], topic="contact-commands")
+    state = await asker.until(lambda state: state["commands"] and not state["events"])
+    assert (state["blocked"], [one["id"] for one in state["commands"]]) == (False, ["i1"])
+
+    await asker.report("User unknown", 1, "gone", tenant="globex")
+    await asker.topics.decided()
     [hard] = (await asker.state(WHO, "globex"))["events"]
     assert (hard["status"], hard["effect"], hard["record"]["topic"][-15:]) == (
         "User unknown",

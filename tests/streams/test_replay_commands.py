@@ -102,6 +102,15 @@ async def test_a_retraction_of_one_provider_leaves_the_failures_of_others():
     assert moved["reasons"][0]["evidence"] == ["m0", "m1", "m3", "m4", "m5"]
 
 
+async def test_normalized_is_the_provider_of_the_events_that_name_none():
+    reports = [report(at(n), "User unknown", f"m{n}", f"{n}@example.com", p) for n, p in enumerate(("", "ses", None))]
+    window = {"from": at(0), "to": at(59)}
+    retract = command("retract", at(30), statuses=["User unknown"], provider="normalized", **window)
+    records, _ = await said(*reports, retract, *reports)
+    assert [r["recipient"] for r in records[3:]] == ["0@example.com", "2@example.com"]
+    assert {r["action"] for r in records[3:]} == {"release"}
+
+
 async def test_a_bad_command_is_rejected_with_its_line():
     _, rejected = await said(report(at(0), "Spam"), command("release", at(1), statuses=["Spam"]))
     assert [(reject["rejected"], reject["line"]) for reject in rejected] == [("missing-field", 2)]

@@ -8,12 +8,15 @@ from schemas.command import Command, Erase, Release, Retract, Suppress
 from schemas.delivery import DeliveryEvent
 from schemas.times import format_time
 from schemas.typology import TYPOLOGY, Effect, Outcome, Status
-from tests.support.oracle import EVENT_RULE, HOUR, Event, Order
+from tests.support.oracle import DAY, EVENT_RULE, HOUR, Bounce, Event, Order
 
 _WITHOUT_STATUS: dict[str, Effect] = {"delivered": "reset", "resubscribed": "lift"}
 
-PROVIDERS = ("mailjet", "ses")
-RULES = (EVENT_RULE, "soft-bounce-limit", "by-hand")
+PROVIDERS = ("mailjet", "ses", "")
+"""The last one is that of events that name none."""
+
+OTHERS = ("beta", "gamma", "globex")
+RULES = (EVENT_RULE, "soft-bounce-limit", "by-hand", "check-network")
 
 START = 1_760_000_000_000 // HOUR * HOUR
 
@@ -56,6 +59,41 @@ def orders(random: Random, events: list[Event], kinds: list[str]) -> list[Order]
     return [_order(random, f"c{number}", random.choice(events).at, kinds) for number in range(random.randrange(1, 5))]
 
 
+def denials(random: Random, events: list[Event], window: int) -> list[tuple[Bounce, ...]]:
+    """Draw what a few checks have found: of each of some other tenants a hard bounce, about when events are."""
+    return [
+        tuple(sorted(_bounces(random, random.choice(events).at, window))) for _ in range(random.choice((0, 1, 1, 2, 3)))
+    ]
+
+
+def incidents(random: Random, denied: Sequence[tuple[Bounce, ...]]) -> list[Order]:
+    """Draw retractions about some of what checks have found; narrowed down so that some miss it."""
+    found = [bounce for one in denied for bounce in one if random.random() < 0.5]
+    return [
+        Order(
+            "retract",
+            bounce.at,
+            f"i{number}",
+            random.choice((("User unknown", ":"), ("User unknown", ":"), (bounce.what,), ("Preblock",))),
+            (),
+            bounce.at - random.choice((0, HOUR, 40 * DAY)),
+            bounce.at + random.choice((0, 1, 1, HOUR)),
+            random.choice((None, bounce.provider or "normalized", bounce.provider or "normalized", "mailjet")),
+            random.choice((None, bounce.tenant, bounce.tenant, "beta")),
+        )
+        for number, bounce in enumerate(found)
+    ]
+
+
+def _bounces(random: Random, latest: int, window: int) -> list[Bounce]:
+    tenants = random.sample(OTHERS, random.choice((1, 1, 2, 2, 3)))
+    ages = (0, random.randrange(5 * HOUR), random.randrange(window))
+    return [
+        Bounce(latest - random.choice(ages), tenant, random.choice(("User unknown", ":")), random.choice(PROVIDERS))
+        for tenant in tenants
+    ]
+
+
 def _order(random: Random, name: str, at: int, kinds: list[str]) -> Order:
     statuses = [kind for kind in kinds if kind in TYPOLOGY]
     some = tuple(random.sample(sorted(set(statuses)), random.randint(1, len(set(statuses)))))
@@ -67,8 +105,11 @@ def _order(random: Random, name: str, at: int, kinds: list[str]) -> Order:
             return Order("suppress", at, name, (random.choice(statuses),))
         case "retract":
             start = at - random.randrange(5 * HOUR)
-            provider = random.choice((None, *PROVIDERS))
-            return Order("retract", at, name, some, (), start, at + random.randrange(1, 5 * HOUR), provider)
+            end = at + random.randrange(1, 5 * HOUR)
+            provider = random.choice((None, None, "mailjet", "ses", "normalized"))
+            return Order(
+                "retract", at, name, some, (), start, end, provider, random.choice((None, None, None, "acme", *OTHERS))
+            )
         case _:
             return Order("erase", at, name)
 
@@ -99,6 +140,7 @@ def command(order: Order, tenant: str = "acme", recipient: str = "jane@example.c
                 start=order.start,
                 end=order.end,
                 provider=order.provider,
+                tenant=order.tenant,
             )
 
 
@@ -118,6 +160,6 @@ def delivery_event(event: Event, tenant: str = "acme", recipient: str = "jane@ex
         status,
         effect,
         EVENT_RULE,
-        event.provider,
+        event.provider or None,
         message_id=event.message,
     )

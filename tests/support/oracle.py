@@ -34,6 +34,17 @@ class Order:
     start: int = 0
     end: int = 0
     provider: str | None = None
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, order=True)
+class Bounce:
+    """A hard bounce of another tenant that a check has denied a send for."""
+
+    at: int
+    tenant: str
+    what: str
+    provider: str = "mailjet"
 
 
 @dataclass(frozen=True, order=True)
@@ -54,6 +65,7 @@ class Rule:
     window: int = 365 * DAY
     lateness: int = HOUR
     preblock: int = 30 * DAY
+    min_tenants: int = 1
 
 
 def soft_bounce(events: set[Event], rule: Rule) -> tuple[str, int, list[str]] | None:
@@ -98,19 +110,31 @@ def happened(events: set[Event], orders: Iterable[Order]) -> set[Event]:
     left = set(events)
     for order in orders:
         if order.what == "retract":
-            left = {
-                e
-                for e in left
-                if not (
-                    e.what in order.statuses
-                    and order.start <= e.at < order.end
-                    and order.provider in (None, e.provider)
-                )
-            }
+            left = {e for e in left if not (order.tenant in (None, "acme") and _voids(order, e))}
         if order.what == "erase":
             # A consent before an erasure has nothing left to lift but what came before it, which is gone as well.
             left = {e for e in left if e.at > order.at}
     return left
+
+
+def _voids(order: Order, told: Event | Bounce) -> bool:
+    of_provider = order.provider in (None, told.provider or "normalized")
+    return told.what in order.statuses and order.start <= told.at < order.end and of_provider
+
+
+def network(denied: Iterable[Bounce], rule: Rule, orders: Sequence[Order]) -> int | None:
+    """Give the time of the latest bounce with which enough other tenants pre-block, of those that checks found."""
+    left = set(denied)
+    for order in orders:
+        if order.what == "retract":
+            left = {b for b in left if not (order.tenant in (None, b.tenant) and _voids(order, b))}
+        if order.what == "erase" or is_released("Preblock", "check-network", order.at, [order]):
+            left = {b for b in left if b.at > order.at}
+    for latest in sorted(left, reverse=True):
+        near = {b.tenant for b in left if b.at <= latest.at < b.at + rule.preblock}
+        if len(near) >= rule.min_tenants:
+            return latest.at
+    return None
 
 
 def is_released(status: str, rule: str, at: int, orders: Iterable[Order]) -> bool:
@@ -126,9 +150,9 @@ def is_released(status: str, rule: str, at: int, orders: Iterable[Order]) -> boo
 
 
 def decisions(
-    events: set[Event], rule: Rule, orders: Sequence[Order] = ()
+    events: set[Event], rule: Rule, orders: Sequence[Order] = (), denied: Iterable[Bounce] = ()
 ) -> dict[str, tuple[str, tuple[str, ...], str | None]]:
-    """Give every standing reason after commands: status -> (since, evidence, expires_at)."""
+    """Give every standing reason after commands and checks: status -> (since, evidence, expires_at)."""
     erased = max((o.at for o in orders if o.what == "erase"), default=-1)
     left = happened(events, orders)
     by_hand = {
@@ -144,6 +168,9 @@ def decisions(
     soft = {e for e in attempted if e.what in SOFT or e.what == "delivered"}
     others = {e for e in at_once | by_hand if e.what not in SOFT and e.what != "delivered"}
     found = _decisions(soft | others, rule)
+    told = network(denied, rule, orders)
+    if told is not None and all(told > e.at for e in others if e.what == "Preblock"):
+        found["Preblock"] = (iso(told), (), iso(told + rule.preblock))
     if soft_by_hand := [e for e in by_hand if e.what in SOFT]:
         first = min(soft_by_hand)
         run = soft_bounce(soft, rule)

@@ -18,10 +18,11 @@ from agents.suppress.partition import PARTITION
 from agents.suppress.reasons import reasons
 from agents.suppress.restating import with_asked
 from schemas.command import Erase
-from schemas.order import Restatement
+from schemas.order import HardBounce, Restatement
 from schemas.policy import Policy, parse_policy
 from streams.memory import MemoryPublisher, MemoryTable, NoMeter
 from tests.support.histories import START, arrival, delivery_event, history
+from tests.support.network import bounced
 from tests.support.oracle import DAY, HOUR, Event, Rule, decisions
 
 POLICY = parse_policy("")
@@ -108,7 +109,7 @@ BESIDE = {
     "a hard bounce": lambda contact: contact.at_once.update({":": [(START, "m", "a-rule", "")]}),
     "a reason by hand": lambda contact: contact.by_hand.update({"Spam": [(START, "c", "by-hand", "")]}),
     "a consent": lambda contact: setattr(contact, "consent", START),
-    "a block by the network": lambda contact: setattr(contact, "network", START),
+    "a block by the network": lambda contact: setattr(contact, "network", [HardBounce(START)]),
     "a command": lambda contact: contact.orders.first("c1"),
     "an unsubscribe of a forgotten person": lambda contact: contact.orders.denied.update(User=START),
     "a record that the brake holds back": lambda contact: setattr(contact, "unsaid", True),
@@ -127,7 +128,7 @@ def test_a_contact_of_whom_more_is_known_than_attempts_is_needed_for_good(beside
 @pytest.mark.parametrize("tenant", ["acme", "patient"])
 def test_what_the_network_knows_is_needed_for_as_long_as_any_tenants_check_may_ask(tenant: str) -> None:
     policy = parse_policy('[tenants.patient.preblock]\nwindow = "90d"')
-    told = {"one": START, "two": START + DAY}
+    told = bounced(one=START, two=START + DAY)
     needed = of_network(told, policy)
     assert needed == Needed(START + DAY, 90 * DAY + 2 * HOUR)
     assert preblocked(told, "patient", policy, START + 91 * DAY - 1, None)
@@ -141,9 +142,9 @@ def test_cells_that_are_written_again_are_needed_as_long_as_before() -> None:
     hard.at_once = {":": [(START, "m", "a-rule", "")]}
     address = network_name(KEYS("jane@example.com"))
     lying = {"a\x1fsoft": to_cells(soft), "a\x1fhard": to_cells(hard), PARTITION: {0: b"[]"}}
-    lying[address] = {NO_DAY: to_cell({"acme": START})}
+    lying[address] = {NO_DAY: to_cell(bounced(acme=START))}
     want = {"a\x1fsoft": of_contact(soft, POLICY), "a\x1fhard": None, PARTITION: None}
-    want[address] = of_network({"acme": START}, POLICY)
+    want[address] = of_network(bounced(acme=START), POLICY)
     orders = [(Restatement(name, (*cells, 7), None), 0) for name, cells in lying.items()]
     again = with_asked({}, orders, {name: Known(cells) for name, cells in lying.items()}, POLICY)
     assert again == {name: Changed({**lying[name], 7: None}, (), want[name]) for name in lying}

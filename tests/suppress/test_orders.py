@@ -12,7 +12,7 @@ from agents.suppress.contact import Contact
 from agents.suppress.identity import contact_keys, network_name
 from schemas.codec import decode_order, encode
 from schemas.command import Retract
-from schemas.order import ORDERS, Denial, order_key
+from schemas.order import ORDERS, Denial, HardBounce, order_key
 from schemas.policy import parse_policy
 from schemas.times import parse_time
 from streams.memory import InOrder, MemoryBatch, MemoryPublisher, MemoryRecord, MemoryTable, NoMeter, each
@@ -24,8 +24,8 @@ EARLY, LATE = "2026-11-20T10:00:00.000Z", "2026-11-21T10:00:00.000Z"
 
 
 class Bench:
-    def __init__(self, policy=""):
-        self.out, self.table = [], MemoryTable()
+    def __init__(self, policy="", table=None):
+        self.out, self.table = [], table or MemoryTable()
         parsed = parse_policy(policy)
         self.agent = make_suppress_agent(
             self.table, MemoryPublisher(self.out.append), InOrder(), KEY, parsed, NoMeter()
@@ -33,7 +33,7 @@ class Bench:
 
     async def order(self, *orders):
         for order in orders:
-            value = encode(order) if isinstance(order, Denial) else order
+            value = order if isinstance(order, bytes) else encode(order)
             record = MemoryRecord(ORDERS, 0, 0, None, order_key(KEY(JANE), "1"), value)
             await self.agent(each([MemoryBatch([record], beside=True)]))
         return self.said()
@@ -50,7 +50,7 @@ class Bench:
     async def network(self):
         batch = MemoryBatch([MemoryRecord("delivery-events", 0, 0, None, None, None)])
         [known] = await self.table.read(batch, [network_name(KEY(JANE))], ())
-        return dict(to_bounces(known.cells.get(NO_DAY)))
+        return {tenant: bounce.at for tenant, bounce in to_bounces(known.cells.get(NO_DAY)).items()}
 
 
 def hard(at, status="User unknown"):
@@ -117,20 +117,24 @@ async def test_what_is_no_order_becomes_a_dead_letter(value):
     ("narrowed", "falls"),
     [({}, True), ({"domain": "example.com"}, True), ({"tenant": "beta"}, False), ({"provider": "ses"}, False)],
 )
-def test_a_block_from_the_network_falls_with_an_incident_that_may_not_mean_another_tenant_or_provider(narrowed, falls):
+def test_a_block_that_knows_a_time_alone_falls_with_an_incident_that_can_mean_no_other_tenant_nor_provider(
+    narrowed, falls
+):
     contact = Contact()
-    contact.network = parse_time(EARLY)
+    contact.network = [HardBounce(parse_time(EARLY))]
     incident = Retract(
         id="r", at=parse_time(LATE), statuses=("User unknown",), start=0, end=parse_time(LATE), **narrowed
     )
-    assert contact.retract(incident) is falls
-    assert (contact.network is None) is falls
+    assert contact.retract(incident, "acme") is falls
+    assert (contact.network == []) is falls
 
 
 def test_an_order_is_read_as_it_was_written():
-    order = Denial("acme", JANE, "Preblock", EARLY)
+    order = Denial("acme", JANE, "Preblock", EARLY, rests_on=(HardBounce(parse_time(EARLY), "globex", ":", "ses"),))
     assert encode(order).startswith(b'{"kind":"denial","tenant":"acme"')
     assert decode_order(encode(order)) == (order, parse_time(EARLY))
+    of_old = encode(order).partition(b',"rests_on"')[0] + b"}"
+    assert decode_order(of_old) == (Denial("acme", JANE, "Preblock", EARLY), parse_time(EARLY))
 
 
 async def test_the_network_learns_each_tenants_latest_hard_bounce_in_any_order():
