@@ -8,12 +8,14 @@ from typing import Final, NamedTuple
 from redis.exceptions import RedisError
 
 from agents.ports import Outgoing
+from agents.suppress.brake import HELD
 from agents.suppress.contact import Contact
 from agents.suppress.identity import contact_keys
 from agents.suppress.partition import PARTITION, to_partition
 from agents.suppress.reasons import reasons
-from schemas.codec import decode_suppression, encode
+from schemas.codec import decode_order, decode_suppression, encode
 from schemas.command import ContactCommand, Retract
+from schemas.order import Held
 from schemas.rejected import Rejected
 from schemas.suppression import Reason
 from schemas.topics import catalogue
@@ -230,4 +232,16 @@ async def _candidates(settings: Settings, retract: Retract) -> list[tuple[str, s
             raise Failed(f"a record on suppressions can't be read: {said.detail}")
         if any(reason.status in statuses for reason in said.reasons):
             found[tenant, recipient] = None
+    found |= await _held_back(settings, retract)
     return sorted(found)
+
+
+async def _held_back(settings: Settings, retract: Retract) -> dict[tuple[str, str], None]:
+    """Give the contacts whose block the brake holds back, so that `suppressions` does not tell of it yet."""
+    found: dict[bytes, tuple[str, str]] = {}
+    async for record in read_to_end(settings, {HELD: {}}):
+        if record.value is None:
+            found.pop(record.key, None)
+        elif not isinstance(held := decode_order(record.value), Rejected) and isinstance(held[0], Held):
+            found[record.key] = held[0].name
+    return {name: None for name in found.values() if retract.reaches(*name)}

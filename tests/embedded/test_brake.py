@@ -11,8 +11,13 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
+from agents.classify.address import canonical_recipient
+from schemas.command import Retract
+from schemas.command_reading import to_command
+from streams.commands import would_retract
 from streams.dev import run_workers
 from streams.dev_stack import Endpoints
+from streams.settings import DEV_SECRET, from_environment
 from tests.support.conformance import NAMES, expected, lines, standing
 from tests.support.topics_io import PATIENCE_SECONDS, Topics, topics_of
 
@@ -133,6 +138,14 @@ async def test_a_wave_that_is_retracted_while_held_blocks_nobody(stack: Endpoint
         told = {"id": "c1", "command": "retract", "at": "2026-03-01T11:00:00Z", "actor": "test"}
         told |= {"from": "2026-03-01T10:00:00Z", "to": "2026-03-01T10:01:00Z", "statuses": ["User unknown"]}
         told |= {"domain": "wave.example"}
+        settings = from_environment(
+            {"BOUNCELINE_KAFKA": stack.kafka, "BOUNCELINE_REDIS": stack.redis, "BOUNCELINE_TOPIC_PREFIX": prefix},
+            default_secret=DEV_SECRET,
+        )
+        understood = to_command(told, canonical_recipient)
+        assert isinstance(understood, Retract)
+        reached = [one.recipient for one in await would_retract(settings, understood)]
+        assert sorted(WAVE) == reached, "a dry run counts what is held as well"
         await topics.publish([orjson.dumps(told)], [None], topic="contact-commands")
 
         async def retracted() -> bool:
