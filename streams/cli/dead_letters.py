@@ -7,6 +7,7 @@ from typing import Annotated
 import orjson
 from cyclopts import App, Parameter
 
+from schemas.rejected import Reason
 from schemas.times import format_time
 from streams import log
 from streams.cli.moments import MomentOrNone
@@ -15,13 +16,14 @@ from streams.settings import Settings, from_environment
 
 app = App(name="dead-letters", help="Show what could not be read and why, and put it back once that was mended.")
 
+Reasons = Annotated[list[Reason] | None, Parameter(negative=(), show_choices=False)]
 Several = Annotated[list[str] | None, Parameter(negative=())]
 
 
 @app.command(name="list")
 def show(
     *,
-    reason: Several = None,
+    reason: Reasons = None,
     provider: Several = None,
     since: MomentOrNone = None,
     until: MomentOrNone = None,
@@ -62,7 +64,7 @@ def show(
         print(orjson.dumps({"groups": [group.shown() for group in groups]}).decode())
         return
     if not groups:
-        print("No dead letters.")
+        print(f"No dead letters of provider {', '.join(provider)}." if provider else "No dead letters.")
     for group in groups:
         back = f", {group.put_back} of them put back" if group.put_back else ""
         times = f"{format_time(group.first)} to {format_time(group.last)}"
@@ -74,7 +76,7 @@ def show(
 @app.command
 def redrive(
     *,
-    reason: Several = None,
+    reason: Reasons = None,
     provider: Several = None,
     since: MomentOrNone = None,
     until: MomentOrNone = None,
@@ -124,7 +126,8 @@ def redrive(
         return
     for group in groups:
         print(f"{group['reason']}, provider {group['provider']}: {group['records']}")
-    print(f"{'To be put back' if dry_run else 'Put back'}: {outcome.put_back.total()}")
+    of = f" of provider {', '.join(provider)}" if provider and not groups else ""
+    print(f"{'To be put back' if dry_run else 'Put back'}{of}: {outcome.put_back.total()}")
     for what, number in (
         ("Put back before", outcome.before),
         ("Too large, left where they are", outcome.hopeless),

@@ -152,6 +152,7 @@ def test_the_version_is_that_of_the_distribution(run):
         (["dead-letters", "purge"], 'Unknown command "purge". Available commands: list, redrive.'),
         (["dead-letters", "list", "--since", "yesterday"], 'Invalid value for --since: "yesterday" is neither a time'),
         (["dead-letters", "redrive", "--until", "1w"], 'Invalid value for --until: "1w" is neither a time'),
+        (["dead-letters", "list", "--reason", "nonsense"], 'Invalid value "nonsense" for --reason. Choose from:'),
         (["dead-letters", "redrive", "mailjet"], "Unused Tokens: ['mailjet']."),
         (["worker", "--http-port", "65536"], 'Invalid value "65536" for --http-port. Must be <= 65535.'),
     ],
