@@ -59,7 +59,8 @@ def csv_records(lines: Iterator[Line], delimiter: str, columns: Sequence[str]) -
         if len(taken) > 1 and isinstance(rows, Rejected):
             ahead.extendleft(reversed(taken[1:]))
             taken, rows = [line], _NEVER_CLOSED
-        torn = [one for one in taken if not one.is_blank] if _is_torn(taken, delimiter, columns) else []
+        is_torn = not isinstance(rows, Rejected) and _is_torn(taken, delimiter, columns)
+        torn = [one for one in taken if not one.is_blank] if is_torn else []
         original = "".join(one.text or "" for one in taken).rstrip("\r\n")
         last = taken[-1]
         yield Record(line.number, last.end, last.number, original, _TORN if torn else rows, torn)
@@ -137,8 +138,9 @@ def _is_torn(taken: Sequence[Line], delimiter: str, columns: Sequence[str]) -> b
     Which of the two readings is meant can't be told, and what a server wrote into a reply must not pass for a row: so
     neither is taken.
     """
-    for one in taken[1:]:
-        cells = one.original.split(delimiter)
+    _, *others = [line for one in taken for line in one.original.split("\r")]  # lines of old Macs among them
+    for other in others:
+        cells = other.split(delimiter)
         if len(cells) >= len(columns) and any(_ADDRESS.fullmatch(cell.strip(' "')) for cell in cells):
             return True
     return False

@@ -137,6 +137,13 @@ def test_a_carriage_return_by_itself_is_told():
     assert record.rows == Rejected("wrong-type", "a carriage return stands alone; a line ends with LF or CR LF")
 
 
+def test_a_quote_across_rows_that_carriage_returns_part_rejects_them():
+    [record] = records(HEADER + b'a@example.com,User,1,"x\rb@example.com,User,2,y"\n')
+    assert isinstance(record.rows, Rejected)
+    [record] = records(HEADER + b'a@example.com,User,1,"x\ry"\r\n')
+    assert record.rows[0]["note"] == "x\ry"
+
+
 def test_a_row_with_too_few_or_too_many_fields_is_rejected():
     few, many = records(HEADER + b"a@example.com,User\na@example.com,User,1,x,y\n")
     assert few.rows == Rejected("wrong-type", "2 fields where the header has 4")
