@@ -29,11 +29,11 @@ class Suppress(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 def command_of(tenant: str, entry: Entry, source: str) -> Suppress:
     """Give the command for an entry whose recipient is canonical and whose time is known.
 
-    Its id is SHA-256 (hex) over tenant, recipient, status, time and source: the same list imported twice gives the same
-    commands, and the same id twice is one command.
+    Its id is SHA-256 (hex) over tenant, recipient, status, time, source and the rule where there is one: the same list
+    imported twice gives the same commands, and the same id twice is one command.
     """
     at = format_time(entry.at or 0)
-    parts = (tenant, entry.recipient, entry.status, at, source)
+    parts = (tenant, entry.recipient, entry.status, at, source, *filter(None, (entry.rule,)))
     name = hashlib.sha256("".join(f"{part}\x1f" for part in parts).encode()).hexdigest()
     note = f"{source}: {entry.note}" if entry.note else source
     return Suppress(name, "suppress", tenant, entry.recipient, at, ACTOR, note, entry.status, entry.rule)

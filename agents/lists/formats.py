@@ -132,7 +132,12 @@ def recognise(columns: Collection[str], file_name: str = "") -> Format | None:
 
 
 def read_row(
-    form: Format, row: Row, rules: RuleTable, default_at: int | None = None, latest: int | None = None
+    form: Format,
+    row: Row,
+    rules: RuleTable,
+    default_at: int | None = None,
+    latest: int | None = None,
+    preblock_window: int | None = None,
 ) -> list[Read]:
     """Read one row; the recipients of its entries are canonical, and each of them has a time. Never raises.
 
@@ -141,21 +146,33 @@ def read_row(
         row: The row.
         rules: The rules that judge what the list says in words.
         default_at: The time of entries without one, in ms; None to reject those.
-        latest: The latest time that can be true, in ms; None for no such limit.
+        latest: The latest time that can be true, in ms; None for no such limit. A pre-block that has ended by then is
+            passed over.
+        preblock_window: How long a pre-block of this tenant lasts, in ms; None where that does not matter.
 
     """
-    return [_finished(one, default_at, latest) if isinstance(one, Entry) else one for one in form.read(row, rules)]
+    return [
+        _finished(one, default_at, latest, preblock_window) if isinstance(one, Entry) else one
+        for one in form.read(row, rules)
+    ]
 
 
-def _finished(entry: Entry, default_at: int | None, latest: int | None) -> Read:
+def _finished(entry: Entry, default_at: int | None, latest: int | None, preblock_window: int | None) -> Read:
     recipient = canonical_recipient(entry.recipient)
     if isinstance(recipient, Rejected):
         return recipient
-    at = default_at if entry.at is None else entry.at
+    at, ends = default_at if entry.at is None else entry.at, entry.expires_at
+    if at is not None and latest is not None and at > latest:
+        return Rejected("implausible-time", "the time is in the future")
+    if entry.status == "Preblock" and preblock_window is not None:
+        # A command says when a pre-block began, and the window how long it lasts. What has several events behind it
+        # ended a window after the last of them.
+        last = None if ends is None else max(ends - preblock_window, 0)
+        if last is not None and (latest is None or last <= latest):
+            at = last
+        ends = None if at is None else at + preblock_window
     if at is None:
         return Rejected("missing-field", "the row has no time; --at gives one to rows without")
-    if latest is not None and at > latest:
-        return Rejected("implausible-time", "the time is in the future")
-    if latest is not None and entry.expires_at is not None and entry.expires_at <= latest:
+    if latest is not None and ends is not None and ends <= latest:
         return Skipped("expired")
     return entry._replace(recipient=recipient, at=at)

@@ -36,6 +36,10 @@ REASONS: Final[Mapping[str, str]] = {
 LABELS: Final[Mapping[str, Status]] = {folded(status): status for status in STATUSES}
 """Comments that are a status of the guide by themselves."""
 
+BY_HAND: Final[Mapping[str, Status]] = {status: status for status in STATUSES if status != ":"}
+"""Comments of a manual entry that are a status: the guide's labels as it writes them. Anything else is an opt-out, also
+`:`, which says nothing: taken for a bounce, a release would lift it without consent."""
+
 _SPAM: Final = "user reported email as spam"  # `User reported email as spam, source: JMRPP`
 _PREFIX: Final = re.compile(r"\s*(HARD|SOFT|BLOCKED)\s*(?::|$)")  # in capitals: `Blocked: …` is somebody's sentence
 _FAMILIES: Final = frozenset(ERRORS.values())
@@ -58,10 +62,14 @@ def mautic(row: Row, rules: RuleTable) -> Iterable[Read]:
     if not recipient:
         return (Rejected("missing-field", "email is missing"),)
     comment = text(row, "comments", "comment")
-    if reason == "bounced" or _named(comment):
+    if reason == "bounced":
         return (_bounced(recipient, at, comment, rules),)
-    # A manual entry with other words is somebody's decision that this contact is not to be mailed.
-    return (Entry(recipient, "User", at, note_of(comment)),)
+    note = note_of(comment)
+    if reason == "manual" and comment in BY_HAND:
+        return (Entry(recipient, BY_HAND[comment], at, note),)
+    left = Entry(recipient, "User", at, note)
+    # Mautic files a complaint as an unsubscribe. It is both, and neither lifts the other.
+    return (left._replace(status="Spam"), left) if folded(comment).startswith(_SPAM) else (left,)
 
 
 def _named(comment: str) -> Status | None:

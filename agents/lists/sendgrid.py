@@ -53,7 +53,8 @@ def _known(status: Status) -> Reader:
 
 
 bounces: Final = _failures("bounced", True, "bounce")
-# What SendGrid does not hold against the address: only plain words or codes about the mailbox would.
+# What SendGrid does not hold against the address, read as in its webhook: no word or code that calls the address wrong
+# blocks it. Full mailboxes, networks and servers out of order are soft, all else is not the contact's: passed over.
 blocks: Final = _failures("bounced", False, "blocked")
 # A list that may be either, since both have the same columns: what it says in words and codes decides, and no flag.
 bounces_or_blocks: Final = _failures("bounced", None, None)

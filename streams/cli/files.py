@@ -25,8 +25,13 @@ def _no_option(_type: object, file: Path | None) -> None:
         raise ValueError(f"There is no such option; a file of this name is ./{file}.")
 
 
-File = Annotated[Path | None, Parameter(allow_leading_hyphen=True, validator=_no_option)]
-"""A file to read; `-`, which would pass for an option, is standard input."""
+_FILE = Parameter(allow_leading_hyphen=True, validator=_no_option)
+
+File = Annotated[Path | None, _FILE]
+"""A file; `-`, which would pass for an option, is standard input or output."""
+
+NamedFile = Annotated[Path, _FILE]
+"""A file that has to be named; `-` is told what is amiss with it by whoever takes it."""
 
 Rules = Annotated[str | None, Parameter(env_var="BOUNCELINE_RULES")]
 
@@ -92,6 +97,8 @@ def replay(
         if file is None or str(file) == "-":
             raise WrongUse("--compare reads the reports several times, so it needs a FILE, not standard input")
         with _lines(file) as lines, _sink(rejected) as on_rejected:
+            if not lines.seekable():
+                raise WrongUse(f"{file} can't be read twice, as --compare has to: write the reports to a file first")
             found = compare_policies(lines, policy_in_force, other, rules_in_force, on_rejected)
         show_comparison(summary(found, 10 if contacts is None else contacts), json)
         return

@@ -17,20 +17,21 @@ from agents.ports import Outgoing
 from schemas.times import MINUTE
 from streams import log
 from streams.cli.asking import check_tenant_name
+from streams.cli.files import File, NamedFile
 from streams.cli.moments import MomentOrNone
 from streams.cli.running import reaching
 from streams.cli.tables import progress_bar, show_import
 from streams.errors import Failed, WrongUse
 from streams.lists.importing import Asked, Imported, import_list
 from streams.lists.reading import layout_of
-from streams.settings import from_environment, read_rules
+from streams.settings import from_environment, read_policy, read_rules
 
 CLOCK_TOLERANCE = 10 * MINUTE  # as of reports (SPEC 3)
 
 
 def import_(
     tenant: str,
-    file: Path,
+    file: NamedFile,
     /,
     *,
     form: Annotated[str, Parameter(name="--format")] = "auto",
@@ -71,12 +72,19 @@ def import_(
         raise WrongUse(f"--format {form} is none of auto, {', '.join(BY_NAME)}")
     if rejected is not None and rejected.resolve() == file.resolve():
         raise WrongUse("--rejected is the list itself")
-    now = time.time_ns() // 1_000_000
+    if resume and dry_run:
+        raise WrongUse("--resume goes on with an import, and --dry-run counts the whole list")
+    if str(file) == "-":
+        raise WrongUse("a list is read twice, so import needs a FILE, not standard input")
     with file.open("rb") as beginning:  # what is no list is refused before a broker is asked for
+        if not beginning.seekable():
+            raise WrongUse(f"{file} can't be read twice, as a list has to be: write it to a file first")
         layout_of(beginning, file.name, form)
-    asked = Asked(tenant, file, form, at, now + CLOCK_TOLERANCE, rejected, resume, None)
+    now = time.time_ns() // 1_000_000
+    window = read_policy(os.environ.get("BOUNCELINE_POLICY") or None).of(tenant).preblock.window
+    asked = Asked(tenant, file, form, at, now + CLOCK_TOLERANCE, rejected, resume, window, None)
     with progress_bar("importing") as on_progress:
-        done = asyncio.run(_counted(asked, on_progress) if dry_run else _sent(asked, on_progress))
+        done = asyncio.run(_counted(asked, on_progress)) if dry_run else _imported(asked, on_progress)
     show_import(_told(tenant, file, done, dry_run), json)
     _complain(done, rejected)
 
@@ -85,6 +93,18 @@ async def _counted(asked: Asked, on_progress: Callable[[int, int], None]) -> Imp
     async def nowhere(_commands: Sequence[Outgoing]) -> None: ...
 
     return await import_list(asked, nowhere, read_rules(os.environ.get("BOUNCELINE_RULES") or None), on_progress)
+
+
+def _imported(asked: Asked, on_progress: Callable[[int, int], None]) -> Imported:
+    try:
+        return asyncio.run(_sent(asked, on_progress))
+    except KeyboardInterrupt:
+        _say("stopped; what was imported stays, and the same command with --resume goes on where it was")
+        raise
+
+
+def _say(sentence: str) -> None:
+    print(f"bounceline: {sentence}", file=sys.stderr)
 
 
 async def _sent(asked: Asked, on_progress: Callable[[int, int], None]) -> Imported:
@@ -99,9 +119,8 @@ async def _sent(asked: Asked, on_progress: Callable[[int, int], None]) -> Import
         await ensure_topics(settings)
         await publisher.start()
         try:
-            return await import_list(
-                asked._replace(destination=destination), publisher.publish, settings.rules, on_progress
-            )
+            sent = asked._replace(destination=destination)
+            return await import_list(sent, publisher.publish, settings.rules, on_progress, _say)
         finally:
             await publisher.stop()
 
@@ -136,7 +155,7 @@ def _complain(done: Imported, rejected: Path | None) -> None:
 
 def export(
     tenant: str,
-    file: Path | None = None,
+    file: File = None,
     /,
     *,
     form: Annotated[Literal["ndjson", "csv"] | None, Parameter(name="--format")] = None,
@@ -186,9 +205,21 @@ def _written(target: Path | None) -> Iterator[TextIO]:
         sys.stdout.flush()
         return
     part = target.with_name(f".{target.name}.part")
+    with _named(target):
+        out = part.open("w", encoding="utf-8", newline="")
     try:
-        with part.open("w", encoding="utf-8", newline="") as out:
+        with out:
             yield out
-        part.replace(target)
+        with _named(target):
+            part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Tell an error of the file that is written meanwhile as one of the file that was asked for."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error

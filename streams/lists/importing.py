@@ -15,7 +15,8 @@ from agents.ports import Outgoing
 from schemas.codec import encode
 from schemas.rejected import Rejected
 from streams.lists.files import Counts, Progress, ProgressFile, check_text
-from streams.lists.reading import Layout, Record, layout_of, records_of, rejected_line
+from streams.lists.lines import Record
+from streams.lists.reading import Layout, layout_of, records_of, rejected_lines
 
 CHUNK_RECORDS: Final = 2_000
 """Of the file at a time: about a megabyte of commands."""
@@ -37,6 +38,7 @@ class Asked(NamedTuple):
     latest: The latest time that can be true, in ms.
     rejected: Where to write what can't be read.
     resume: Go on where an import of the same list was cut off.
+    preblock_window: How long a pre-block of this tenant lasts, in ms.
     destination: The broker and the topic; None for a dry run.
     """
 
@@ -47,6 +49,7 @@ class Asked(NamedTuple):
     latest: int
     rejected: Path | None
     resume: bool
+    preblock_window: int
     destination: str | None
 
 
@@ -60,7 +63,11 @@ class Imported(NamedTuple):
 
 
 async def import_list(
-    asked: Asked, publish: Publish, rules: RuleTable | None, on_progress: Callable[[int, int], None]
+    asked: Asked,
+    publish: Publish,
+    rules: RuleTable | None,
+    on_progress: Callable[[int, int], None],
+    say: Callable[[str], None] = lambda _: None,
 ) -> Imported:
     """Import a list.
 
@@ -71,6 +78,7 @@ async def import_list(
         publish: Writes the commands.
         rules: The rules to judge words by; the built-in ones where None.
         on_progress: Told after every chunk how far it is, in bytes, and how many bytes there are.
+        say: Takes a sentence for whoever waits: where it begins, if it was to go on.
 
     Raises:
         Failed: The list as a whole can't be read. Nothing has been imported then.
@@ -82,7 +90,10 @@ async def import_list(
         layout = layout_of(file, asked.file.name, asked.form)
         kept = ProgressFile(asked.file) if asked.destination else None
         what = _what(asked, digest, layout, rules)
-        progress = (kept.read(what) if kept and asked.resume else None) or Progress(what)
+        found = kept.read(what) if kept and asked.resume else None
+        if kept and asked.resume:
+            say(_where(found, is_other=kept.path.exists()))
+        progress = found or Progress(what)
         resumed_at = progress.line
         first: list[tuple[int, Rejected]] = []
         table = builtin_rules() if rules is None else rules
@@ -100,9 +111,18 @@ async def import_list(
     return Imported(layout.form.name, progress.counts, first, resumed_at)
 
 
+def _where(found: Progress | None, *, is_other: bool) -> str:
+    if found:
+        return f"--resume: goes on behind line {found.line:,}"
+    if is_other:
+        return "--resume: begins anew, since the list, its format, the rules, the policy or the broker are others now"
+    return "--resume: begins at the beginning, since no import of this list was cut off here"
+
+
 def _what(asked: Asked, digest: str, layout: Layout, rules: RuleTable | None) -> str:
     parts = (
         *(digest, asked.tenant, layout.form.name, str(asked.at), asked.destination, str(asked.rejected)),
+        str(asked.preblock_window),
         rules.fingerprint if rules else "",
     )
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
@@ -127,12 +147,12 @@ def _commands(
     for record in chunk:
         told: list[Entry | Skipped | Rejected] = []
         if isinstance(record.rows, Rejected):
-            counts.rows += 1
+            counts.rows += len(record.parts)
             told.append(record.rows)
         else:
             counts.rows += len(record.rows)
             for row in record.rows:
-                told += read_row(layout.form, row, rules, asked.at, asked.latest)
+                told += read_row(layout.form, row, rules, asked.at, asked.latest, asked.preblock_window)
         for one in told:
             match one:
                 case Entry():
@@ -143,10 +163,9 @@ def _commands(
                 case Skipped():
                     _count(counts.skipped, one.why)
                 case Rejected():
-                    _count(counts.rejected, one.reason)
-                    rejects.write(rejected_line(record, one))
-                    if len(first) < FIRST_REJECTS:
-                        first.append((record.line, one))
+                    counts.rejected[one.reason] = counts.rejected.get(one.reason, 0) + len(record.parts)
+                    rejects.write(rejected_lines(record, one))
+                    first += [(line, one) for line, _ in record.parts][: FIRST_REJECTS - len(first)]
     return found
 
 
@@ -174,9 +193,9 @@ class _Rejects:
         if self._file is not None:
             self._file.close()
 
-    def write(self, line: bytes) -> None:
+    def write(self, lines: Sequence[bytes]) -> None:
         if self._file is not None:
-            self._file.write(line + b"\n")
+            self._file.writelines(line + b"\n" for line in lines)
 
     def flushed(self) -> int:
         """Give how many bytes the file has, all of them written."""

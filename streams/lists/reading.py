@@ -1,8 +1,7 @@
 """Reading a list file record by record in bounded memory: CSV, or JSON line by line; with line numbers and offsets."""
 
 import csv
-from codecs import BOM_UTF8
-from collections import deque
+import re
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final, NamedTuple
 
@@ -13,61 +12,29 @@ from agents.lists.formats import ALLOW_LIST, BY_NAME, Format, recognise
 from schemas.codec import decode_json
 from schemas.rejected import Rejected
 from streams.errors import Failed
-
-MAX_LINE_BYTES: Final = 1_048_576
-"""Of one line. What is longer is rejected without being held."""
-
-MAX_RECORD_LINES: Final = 200
-"""Of one CSV record: a quote that is not closed within so many lines spoils its own line alone."""
+from streams.lists.delimited import csv_records, tab_records
+from streams.lists.files import check_beginning
+from streams.lists.lines import TOO_LONG, Line, Record, lines_of
 
 DELIMITERS: Final = (",", ";", "\t")
+_SEPARATOR: Final = re.compile(r'"?sep=([,;\t])"?', re.IGNORECASE)  # Excel's word for itself about what follows
 _PAGES: Final = ("SuppressedDestinationSummaries", "items", "Data")  # what SES, Mailgun and Mailjet call a page
 
 
-class Line(NamedTuple):
-    """One line: its number from 1 on, the offset behind it, and its text; None where it is too long."""
-
-    number: int
-    end: int
-    text: str | None
-
-
-class Record(NamedTuple):
-    """One record: the line it begins on, the offset and the line it ends with, its text, and what it says.
-
-    A CSV record is one row; a line of JSON is one, or an API's page of them.
-    """
-
-    line: int
-    end: int
-    last_line: int
-    original: str
-    rows: Sequence[Row] | Rejected
-
-
 class Layout(NamedTuple):
-    """How a list is laid out: its format, and for CSV delimiter and column names; `delimiter` is None for JSON."""
+    """How a list is laid out: its format, and where there is a header, delimiter, column names and the header's line.
+
+    `delimiter` is None for JSON, which has no header.
+    """
 
     form: Format
     delimiter: str | None
     columns: Sequence[str] = ()
-
-
-def lines_of(file: BinaryIO, number: int = 0, offset: int = 0) -> Iterator[Line]:
-    """Read lines from `offset` on, before which `number` lines stand. The file is UTF-8 (see `check_text`)."""
-    file.seek(offset)
-    while raw := file.readline(MAX_LINE_BYTES + 1):
-        number, offset = number + 1, offset + len(raw)
-        rest, fits = raw, len(raw) <= MAX_LINE_BYTES
-        while not fits and not rest.endswith(b"\n") and (rest := file.readline(MAX_LINE_BYTES)):
-            offset += len(rest)
-        if number == 1:
-            raw = raw.removeprefix(BOM_UTF8)
-        yield Line(number, offset, raw.decode() if fits else None)
+    header: int = 0
 
 
 def layout_of(file: BinaryIO, name: str, asked: str) -> Layout:
-    """Find out how a list is laid out, from its first line that is not blank.
+    """Find out how a list is laid out, from its first line that is not blank; `sep=;`, as Excel writes it, is none.
 
     Args:
         file: The list.
@@ -75,22 +42,38 @@ def layout_of(file: BinaryIO, name: str, asked: str) -> Layout:
         asked: The name of a format, or `auto`.
 
     Raises:
-        Failed: It is empty, or not one of the known formats.
+        Failed: It is empty, no text in UTF-8, or not one of the known formats.
 
     """
-    first = next((line for line in lines_of(file) if line.text is None or line.text.strip()), None)
+    check_beginning(file, name)
+    lines = (line for line in lines_of(file) if line.text is None or line.text.strip())
+    first = next(lines, None)
+    said = _SEPARATOR.fullmatch(first.original) if first else None
+    if said:
+        first = next(lines, None)
     if first is None:
         raise Failed(f"{name} is empty")
-    head = first.text or ""
+    head = first.original
     if head.lstrip().startswith(("{", "[")):
         return _json_layout(head, first.number, name, asked)
-    for delimiter in DELIMITERS:
-        columns = [column_name(one) for one in next(csv.reader([head], delimiter=delimiter), [])]
+    for delimiter in said[1] if said else DELIMITERS:
+        columns = _columns(head, delimiter)
         form = _form(columns, name, asked)
         if form and len(set(filter(None, columns))) == len([one for one in columns if one]):
-            return Layout(form, delimiter, columns)
+            if delimiter == "\t" and '"' in head:
+                raise Failed(f"{name} has tabs and quotes; with tabs a quote is a letter: save the list as CSV instead")
+            return Layout(form, delimiter, columns, first.number)
     hint = "; it seems to have no header" if "@" in head else ""
     raise Failed(f"line {first.number} of {name} is not the header of {_wanted(asked)}{hint}")
+
+
+def _columns(head: str, delimiter: str) -> list[str]:
+    if delimiter == "\t":
+        return [column_name(one) for one in head.split(delimiter)]
+    try:
+        return [column_name(one) for one in next(csv.reader([head], delimiter=delimiter, strict=True), [])]
+    except csv.Error:
+        return []
 
 
 def _json_layout(head: str, number: int, name: str, asked: str) -> Layout:
@@ -119,7 +102,7 @@ def _form(columns: Sequence[str], name: str, asked: str) -> Format | None:
 def _wanted(asked: str) -> str:
     if asked != "auto":
         return f"{asked}, which has the columns {BY_NAME[asked].columns}"
-    return "a list that import knows: " + "; ".join(f"{name} ({form.columns})" for name, form in BY_NAME.items())
+    return f"a list that import knows ({', '.join(BY_NAME)}); docs/importing.md has their columns"
 
 
 def rows_of(decoded: object) -> Sequence[Row] | Rejected:
@@ -134,68 +117,28 @@ def rows_of(decoded: object) -> Sequence[Row] | Rejected:
 
 def records_of(file: BinaryIO, layout: Layout, number: int = 0, offset: int = 0) -> Iterator[Record]:
     """Read the records from `offset` on, before which `number` lines stand. Passes over blank lines and the header."""
-    lines = lines_of(file, number, offset)
-    if layout.delimiter is None:
-        return _json_records(lines)
-    records = _csv_records(lines, layout.delimiter, layout.columns)
-    if not offset:
-        next(records, None)
-    return records
+    lines = (line for line in lines_of(file, number, offset) if line.number > layout.header)
+    match layout.delimiter:
+        case None:
+            return _json_records(lines)
+        case "\t":
+            return tab_records(lines, layout.columns)
+        case delimiter:
+            return csv_records(lines, delimiter, layout.columns)
 
 
 def _json_records(lines: Iterator[Line]) -> Iterator[Record]:
-    for number, end, text in lines:
+    for line in lines:
+        number, end, text = line
         if text is None:
-            yield Record(number, end, number, "", _TOO_LONG)
+            yield Record(number, end, number, "", TOO_LONG)
         elif text.strip():
             decoded = decode_json(text.encode())
             rows = decoded if isinstance(decoded, Rejected) else rows_of(decoded)
-            yield Record(number, end, number, text.rstrip("\r\n"), rows)
+            yield Record(number, end, number, line.original, rows)
 
 
-_TOO_LONG: Final = Rejected("too-large", f"a line has more than {MAX_LINE_BYTES} bytes")
-
-
-def _csv_records(lines: Iterator[Line], delimiter: str, columns: Sequence[str]) -> Iterator[Record]:
-    waiting: deque[Line] = deque()  # lines that were read ahead for a quote that is never closed
-    while line := waiting.popleft() if waiting else next(lines, None):
-        if line.text is None:
-            yield Record(line.number, line.end, line.number, "", _TOO_LONG)
-            continue
-        if not line.text.strip(" \t\r\n;,"):
-            continue
-        taken, quotes, size = [line], line.text.count('"'), len(line.text)
-        while quotes % 2 and len(taken) < MAX_RECORD_LINES and size < MAX_LINE_BYTES:
-            more = waiting.popleft() if waiting else next(lines, None)
-            if more is None:
-                break
-            taken.append(more)
-            if more.text is None:
-                break
-            quotes, size = quotes + more.text.count('"'), size + len(more.text)
-        if quotes % 2:
-            waiting.extendleft(reversed(taken[1:]))
-            yield Record(line.number, line.end, line.number, line.text.rstrip("\r\n"), _NEVER_CLOSED)
-            continue
-        texts = [one.text or "" for one in taken]
-        original = "".join(texts).rstrip("\r\n")
-        yield Record(line.number, taken[-1].end, taken[-1].number, original, _csv_row(texts, delimiter, columns))
-
-
-_NEVER_CLOSED: Final = Rejected("wrong-type", "a quote is opened and not closed")
-
-
-def _csv_row(texts: Sequence[str], delimiter: str, columns: Sequence[str]) -> Sequence[Row] | Rejected:
-    try:
-        [fields] = csv.reader(texts, delimiter=delimiter)
-    except (csv.Error, ValueError):
-        return Rejected("wrong-type", "not a CSV record")
-    if len(fields) != len(columns):
-        return Rejected("wrong-type", f"{len(fields)} fields where the header has {len(columns)}")
-    return [dict(zip(columns, fields, strict=True))]
-
-
-def rejected_line(record: Record, rejected: Rejected) -> bytes:
-    """Write what could not be read as one JSON object: why, on which line, and the record as it stands."""
-    told = {"rejected": rejected.reason, "detail": rejected.detail, "line": record.line, "original": record.original}
-    return orjson.dumps(told)
+def rejected_lines(record: Record, rejected: Rejected) -> list[bytes]:
+    """Write what could not be read of a record, each a JSON object: why, on which line, and the text as it stands."""
+    told = {"rejected": rejected.reason, "detail": rejected.detail}
+    return [orjson.dumps({**told, "line": line, "original": original}) for line, original in record.parts]

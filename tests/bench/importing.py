@@ -31,7 +31,7 @@ async def imported(folder: Path, rows: int) -> int:
     with file.open("w") as out:
         out.write("email,reason,status,created\n")
         out.writelines(f"a{n}@example.com,550 5.1.1 no such user {n},5.1.1,1700000000\n" for n in range(rows))
-    asked = Asked("acme", file, "auto", None, 2_000_000_000_000, None, False, None)
+    asked = Asked("acme", file, "auto", None, 2_000_000_000_000, None, False, 1, None)
     done = await import_list(asked, nowhere, None, lambda _done, _size: None)
     if done.counts.imported != {"User unknown": rows}:
         sys.exit(f"of {rows} rows this came: {done.counts}")

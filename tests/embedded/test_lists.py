@@ -95,8 +95,10 @@ async def test_an_export_has_what_stands_and_can_be_imported(stack, prefix, envi
     records += [("globex", names[0], _suppression("globex", names[0]))]
     await _publish(stack, prefix, records)
 
-    shown = bounceline(environ, "export", "acme")
+    shown = bounceline(environ, "export", "acme", "-")
     assert shown.returncode == 0, shown.stderr
+    left_out = bounceline(environ, "export", "acme")
+    assert sorted(left_out.stdout.splitlines()) == sorted(shown.stdout.splitlines())
     told = [orjson.loads(line) for line in shown.stdout.splitlines()]
     assert sorted(one["recipient"] for one in told) == sorted(names[60:])
     assert list(told[0]) == ["recipient", "status", "category", "since", "expires_at", "reasons"]

@@ -1,15 +1,20 @@
 """Every format by its columns: what its rows lead to, and what is passed over or rejected."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agents.classify.classification import classify
 from agents.classify.rules import builtin_rules
 from agents.lists.entry import Entry, Skipped, column_name
 from agents.lists.formats import ALLOW_LIST, BY_NAME, FORMATS, read_row, recognise
 from agents.lists.mautic import REASONS
 from schemas.rejected import Rejected
-from schemas.times import parse_time
+from schemas.report import Report
+from schemas.times import DAY, parse_time
 from schemas.typology import STATUSES
 
 AT = parse_time("2026-11-20T10:15:30Z")
@@ -129,12 +134,19 @@ MAUTIC = {
     ("2", "550 5.1.1 user unknown"): "User unknown",
     ("2", "550 5.7.1 rejected due to policy reasons"): "not-the-contact",
     # Unsubscribes, complaints, manual entries
-    ("1", "User reported email as spam, source: JMRPP"): "Spam",
     ("1", "User unsubscribed."): "User",
+    ("1", ":"): "User",
+    ("1", "User unknown"): "User",
+    ("1", "Preblock"): "User",
     ("1", ""): "User",
     ("unsubscribed", "user"): "User",
     ("3", "user"): "User",
     ("3", "asked by phone"): "User",
+    ("3", ":"): "User",
+    ("3", ": "): "User",
+    ("3", "preblock"): "User",
+    ("3", "recipient: quota exceeded"): "User",
+    ("3", "Quota exceeded"): "Quota exceeded",
     ("0", ""): "contactable",
     ("7", "user"): "unknown-event",
 }
@@ -144,6 +156,19 @@ MAUTIC = {
 def test_a_comment_of_mautic_is_read_as_the_version_that_wrote_it_meant_it(row, expected):
     reason, comment = row
     assert status_of("mautic", email="jane@example.com", reason=reason, comments=comment, channel="email") == expected
+
+
+@pytest.mark.parametrize("comment", ["", ":", "Spam", "HARD", *STATUSES])
+def test_an_unsubscribe_of_mautic_is_one_whatever_the_comment_says(comment):
+    found = read("mautic", email="jane@example.com", reason="1", comments=comment)
+    assert [(one.status, one.rule) for one in found] == [("User", None)]
+
+
+@pytest.mark.parametrize("reason", ["1", "3"])
+def test_a_complaint_that_mautic_files_as_an_unsubscribe_is_both(reason):
+    comment = "User reported email as spam, source: JMRPP"
+    found = read("mautic", email="jane@example.com", reason=reason, comments=comment)
+    assert [one.status for one in found] == ["Spam", "User"]
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -197,6 +222,21 @@ SENDGRID = {
 def test_a_row_of_sendgrid_is_judged_by_its_list_its_words_and_its_code(row, expected):
     name, reason, status = row
     assert status_of(name, email="jane@example.com", reason=reason, status=status, created="1795428930") == expected
+
+
+@pytest.mark.parametrize("classification", [None, "Technical Failure"])
+def test_a_block_of_sendgrids_list_is_read_as_one_of_its_webhook(classification):
+    """In both, nothing that calls the address wrong counts. The list has no classification: words tell of outages."""
+    servers = tomllib.loads((Path(__file__).parents[1] / "classify" / "replies.toml").read_text("utf-8"))
+    replies = {one for said in servers.values() for meaning in said if meaning != "source" for one in said[meaning]}
+    expected = {"ignore": "not-the-contact", "count": "soft"}
+    event = {"event": "bounce", "type": "blocked", "email": "j@example.com", "timestamp": 1795428930}
+    for reply in replies if classification is None else ["unable to get mx info: no such host"]:
+        told = {**event, "reason": reply, "bounce_classification": classification}
+        [(_, webhook)] = classify(Report("sendgrid", "acme", [told]))
+        listed = status_of("sendgrid-blocks", email="j@example.com", reason=reply, status="", created="1795428930")
+        assert listed == expected.get(webhook.effect, webhook.status)
+        assert listed not in ("User unknown", ":")
 
 
 MAILGUN = {
@@ -318,6 +358,37 @@ def test_what_can_not_be_read_is_rejected_without_its_content(reason, row):
     assert rejected.reason == reason
     assert "@" not in rejected.detail
     assert "nobody" not in rejected.detail
+
+
+PREBLOCKED = {
+    "bounceline": {"recipient": "j@example.com", "status": "Preblock", "since": "{}"},
+    "mautic": {"email": "j@example.com", "reason": "2", "comments": "mailjet: preblocked", "date_added": "{}"},
+    "mailjet-messages": {"email": "j@example.com", "event": "blocked", "error": "preblocked", "time": "{}"},
+    "mailgun-bounces": {"address": "j@example.com", "code": "605", "error": "previously bounced", "created_at": "{}"},
+}
+
+
+@pytest.mark.parametrize("name", PREBLOCKED)
+def test_a_preblock_of_any_list_whose_window_is_over_is_passed_over(name):
+    def of(at):
+        row = {column_name(key): value.format(at) for key, value in PREBLOCKED[name].items()}
+        [one] = read_row(BY_NAME[name], row, builtin_rules(), None, AT, 30 * DAY)
+        return one
+
+    assert of("2026-10-21T10:15:30Z") == Skipped("expired")
+    assert of("2026-10-21T10:15:31Z").status == "Preblock"
+
+
+def test_a_preblock_that_names_its_end_begins_a_window_before_that():
+    row = {"recipient": "j@example.com", "status": "Preblock", "since": "2026-09-10", "expiresat": "2026-11-21"}
+    [one] = read_row(BY_NAME["bounceline"], row, builtin_rules(), None, AT, 30 * DAY)
+    assert one.at == parse_time("2026-10-22T00:00:00Z")
+
+
+def test_a_preblock_that_ends_later_than_the_window_can_reach_begins_when_it_says():
+    row = {"recipient": "j@example.com", "status": "Preblock", "since": "2026-11-19", "expiresat": "2027-11-19"}
+    [one] = read_row(BY_NAME["bounceline"], row, builtin_rules(), None, AT, 30 * DAY)
+    assert one.at == parse_time("2026-11-19T00:00:00Z")
 
 
 def test_a_row_without_a_time_needs_one_from_outside():

@@ -1,14 +1,19 @@
 """Importing as a whole: the commands, that twice is once, rejects with their lines, going on after a kill, memory."""
 
+import asyncio
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.ports import Outgoing
+from schemas.times import DAY
 from streams.lists.importing import CHUNK_RECORDS, Asked, Imported, import_list
 
 ROOT = Path(__file__).parents[2]
@@ -34,9 +39,11 @@ class Broker:
         self.commands += [one.value for one in outgoing if one.value]
 
 
-async def run(file: Path, broker: Broker, rejected: Path | None = None, *, resume: bool = False) -> Imported:
-    asked = Asked("acme", file, "auto", None, LATEST, rejected, resume, "broker contact-commands")
-    return await import_list(asked, broker.publish, None, lambda _done, _size: None)
+async def run(
+    file: Path, broker: Broker, rejected: Path | None = None, *, resume: bool = False, say=lambda _: None
+) -> Imported:
+    asked = Asked("acme", file, "auto", None, LATEST, rejected, resume, 30 * DAY, "broker contact-commands")
+    return await import_list(asked, broker.publish, None, lambda _done, _size: None, say)
 
 
 @pytest.fixture
@@ -106,13 +113,74 @@ async def test_an_import_that_was_cut_off_goes_on_where_it_was(many, tmp_path, c
 
 
 async def test_a_list_that_has_changed_since_is_imported_from_the_beginning(many):
+    said = []
     with pytest.raises(Killed):
         await run(many, Broker(2))
     many.write_text(many.read_text() + "z@example.com,User,1\n")
     broker = Broker()
-    done = await run(many, broker, resume=True)
+    done = await run(many, broker, resume=True, say=said.append)
     assert done.resumed_at == 0
     assert len(broker.commands) == sum(done.counts.imported.values())
+    assert said == [
+        "--resume: begins anew, since the list, its format, the rules, the policy or the broker are others now"
+    ]
+
+
+async def test_where_an_import_goes_on_is_said(many):
+    said = []
+    await run(many, Broker(), say=said.append)
+    assert said == []
+    await run(many, Broker(), say=said.append, resume=True)
+    with pytest.raises(Killed):
+        await run(many, Broker(2))
+    await run(many, Broker(), say=said.append, resume=True)
+    assert said == [
+        "--resume: begins at the beginning, since no import of this list was cut off here",
+        f"--resume: goes on behind line {CHUNK_RECORDS + 1:,}",
+    ]
+
+
+async def test_reasons_of_one_status_and_time_by_different_rules_are_commands_of_their_own(tmp_path):
+    reasons = [{"status": "User unknown", "since": "2026-01-01", "rule": rule} for rule in ("of-monday", "of-tuesday")]
+    file = tmp_path / "own.ndjson"
+    file.write_bytes(orjson.dumps({"recipient": "a@example.com", "status": "User unknown", "reasons": reasons}))
+    first, second = Broker(), Broker()
+    await run(file, first)
+    await run(file, second)
+    assert first.commands == second.commands
+    assert len({orjson.loads(command)["id"] for command in first.commands}) == 2
+
+
+NOTES = st.sampled_from(["ok", "", '"full, she says"', '"say ""hi"""', "550 5.1.1 no"])
+
+
+@st.composite
+def spoilt(draw):
+    """Give the lines of a list with quotes at any place, mostly at ends of fields, and how many those are."""
+    lines = [f"a{n}@example.com,User,2026-01-01,{draw(NOTES)}" for n in range(draw(st.integers(1, 12)))]
+    quotes = draw(st.lists(st.integers(0, len(lines) - 1), max_size=6))
+    for row in quotes:
+        ends = [0, len(lines[row]), *(at + n for at, one in enumerate(lines[row]) if one == "," for n in (0, 1))]
+        place = draw(st.sampled_from(ends) | st.integers(0, len(lines[row])))
+        lines[row] = f'{lines[row][:place]}"{lines[row][place:]}'
+    return lines, len(quotes)
+
+
+@given(spoilt(), st.sampled_from([",", ";", "\t"]), st.sampled_from(["\n", "\r\n"]))
+def test_every_row_is_counted_whatever_quotes_are_strewn_in(list_, delimiter, end):
+    lines, quotes = list_
+    broker = Broker()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "list"
+        file.write_text(end.join(["recipient,status,since,note", *lines]).replace(",", delimiter), newline="")
+        counts = asyncio.run(run(file, broker, Path(folder) / "rejected")).counts
+        told = [orjson.loads(line) for line in (Path(folder) / "rejected").read_bytes().splitlines()]
+    assert counts.rows == len(lines)
+    assert sum(counts.imported.values()) + sum(counts.rejected.values()) == len(lines)
+    assert sum(counts.rejected.values()) == len(told)
+    assert all(one["original"] == lines[one["line"] - 2].replace(",", delimiter) for one in told)
+    if quotes == 1 and not any('"' in line.replace('"', "", 1) for line in lines):
+        assert len(told) <= 1  # the others are imported
 
 
 MEASURE = """
@@ -127,7 +195,7 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 async def one(file):
-    asked = Asked("acme", Path(file), "auto", None, 2_000_000_000_000, None, False, "x")
+    asked = Asked("acme", Path(file), "auto", None, 2_000_000_000_000, None, False, 1, "x")
     done = await import_list(asked, nowhere, None, lambda a, b: None)
     return done.counts.rows
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from streams.cli import lists
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -52,6 +54,10 @@ def test_json_tells_the_same(file):
         ("import", "acme", "{file}", "--at", "yesterday"),
         ("import", "acme", "{file}", "--rejected", "{file}"),
         ("import", "acme"),
+        ("import", "acme", "-"),
+        ("import", "acme", "--no-such"),
+        ("import", "acme", "{file}", "--dry-run", "--resume"),
+        ("export", "acme", "--no-such"),
         ("export", "a b"),
         ("replay", "--compare", "built-in"),
         ("replay", "{file}", "--contacts", "3"),
@@ -68,6 +74,34 @@ def test_a_file_that_is_not_there_fails_with_a_sentence(tmp_path):
     done = bounceline("import", "acme", tmp_path / "none.csv")
     assert done.returncode == 1
     assert "No such file" in done.stderr
+
+
+def test_an_export_to_a_folder_that_is_not_there_names_the_file_that_was_asked_for(tmp_path):
+    done = bounceline("export", "acme", tmp_path / "none" / "x.csv")
+    assert done.returncode == 1
+    assert done.stderr == f"bounceline: {tmp_path}/none/x.csv: No such file or directory\n"
+
+
+@pytest.mark.parametrize("words", [("replay", "{pipe}", "--compare", "built-in"), ("import", "acme", "{pipe}")])
+def test_what_is_read_twice_can_be_no_pipe(words, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["/bin/sh", "-c", f"echo > {pipe}"]):
+        done = bounceline(*(word.replace("{pipe}", str(pipe)) for word in words))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"bounceline: {pipe} can't be read twice, as ")
+
+
+def test_an_import_that_is_stopped_says_how_it_goes_on(file, monkeypatch, capsys):
+    async def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lists, "_sent", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lists.import_("acme", file)
+    assert capsys.readouterr().err == (
+        "bounceline: stopped; what was imported stays, and the same command with --resume goes on where it was\n"
+    )
 
 
 def test_replay_compares_two_policies(tmp_path):
