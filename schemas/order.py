@@ -71,11 +71,12 @@ class Restatement(msgspec.Struct, frozen=True, tag_field="kind", tag="restatemen
 class Held(msgspec.Struct, frozen=True, tag_field="kind", tag="held"):
     """The brake has held back the record of a block: now the owner says what stands, unless it has said it since.
 
-    `recipient` is canonical.
+    `recipient` is canonical. `usual` is how many blocks a minute were usual at its domain, in the whole installation.
     """
 
     tenant: str
     recipient: str
+    usual: float = 0.0
 
     @property
     def name(self) -> tuple[str, str]:

@@ -95,8 +95,8 @@ class DeadLetters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Brake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[brake]`: holds back the records of a sudden wave of blocks for one recipient domain, for `hold`.
 
-    A wave is more blocks within a minute than `floor` and than `factor` times what is usual there. `hold` is a day at
-    most: a short while, and erased people are to leave the logs.
+    A wave is more contacts newly blocked within a minute, in the whole installation, than `floor` and than `factor`
+    times what is usual there. `hold` is a day at most: a short while, and erased people are to leave the logs.
     """
 
     enabled: bool = False

@@ -12,14 +12,19 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
+import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from agents.ports import Publisher
 from agents.suppress.brake import HELD, is_on
-from agents.suppress.held import HeldQueue, passed_on
+from agents.suppress.held import HeldQueue, Wave, passed_on
+from schemas.times import format_time
+from streams.metrics import PrometheusMeter
 from streams.patience import patiently
 from streams.settings import Settings
+
+_log = structlog.get_logger()
 
 LOOK_MS: Final = 500
 
@@ -30,10 +35,17 @@ MOST_WAITING: Final = 100_000
 class HeldBack:
     """The part of the queue whose partitions are ours."""
 
-    def __init__(self, settings: Settings, publisher: Publisher, on_crash: Callable[[BaseException], None]) -> None:
-        """Take where the topic is, where orders go, and what to call when the unexpected happens."""
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: Publisher,
+        meter: PrometheusMeter,
+        on_crash: Callable[[BaseException], None],
+    ) -> None:
+        """Take where the topic is, where orders go, who counts, and what to call when the unexpected happens."""
         self._settings = settings
         self._publisher = publisher
+        self._meter = meter
         self._on_crash = on_crash
         self._partitions: frozenset[int] = frozenset()
         self._task: asyncio.Task[None] | None = None
@@ -76,16 +88,22 @@ class HeldBack:
             consumer.assign(places)
             await consumer.seek_to_beginning(*places)
             behind = set(places)
-            while behind or len(queue) or is_on(self._settings.policy):
+            while behind or not queue.is_over or is_on(self._settings.policy):
                 if len(queue) < MOST_WAITING:
                     await self._read(consumer, queue, behind)
                 else:
                     await asyncio.sleep(LOOK_MS / 1_000)
                 # Not before the end has been seen: what comes there deletes what others have passed on.
-                while (not behind or len(queue) >= MOST_WAITING) and (orders := queue.due(_now())):
+                if behind and len(queue) < MOST_WAITING:
+                    continue
+                while orders := queue.due(_now()):
                     await self._publisher.publish(orders)
                     await self._publisher.publish(passed_on(orders))
+                self._meter.waits(queue.contacts)
+                for wave in queue.news(_now()):
+                    _tell(wave)
         finally:
+            self._meter.waits(0)  # the next owner counts them
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(consumer.stop())
 
@@ -97,6 +115,21 @@ class HeldBack:
             end = consumer.highwater(place)
             if end is not None and await consumer.position(place) >= end:
                 behind.discard(place)
+
+
+def _tell(wave: Wave) -> None:
+    if not wave.held:
+        _log.warning("brake let go", domain=wave.domain, let_go=wave.let_go)
+        return
+    _log.warning(
+        "brake",
+        domain=wave.domain,
+        held=wave.held,
+        tenants=dict(wave.tenants),
+        usual_per_minute=wave.usual,
+        until=format_time(wave.first),
+        last_until=format_time(wave.last),
+    )
 
 
 def _now() -> int:

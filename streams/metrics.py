@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from agents.ports import Metric
 
@@ -16,7 +16,7 @@ _MEANING: Final[dict[Metric, tuple[str, tuple[str, ...]]]] = {
     "checks": ("Recipients asked about before a send.", ()),
     "dropped_events": ("Attempts and events of a contact dropped, oldest first, beyond the 256 that are kept.", ()),
     "suppressions": ("Records written to suppressions, blocks and releases.", ()),
-    "held": ("Records of blocks that the brake has held back.", ()),
+    "held": ("Records of blocks that the brake has held back; a contact that changes while it waits has several.", ()),
 }
 
 
@@ -37,6 +37,12 @@ class PrometheusMeter:
             registry=self._registry,
         )
 
+        self._waiting = Gauge(
+            "bounceline_held_waiting",
+            "Contacts whose blocks the brake holds back now, in this worker's partitions.",
+            registry=self._registry,
+        )
+
     def count(self, metric: Metric, amount: int = 1, label: str = "") -> None:
         """Add to a metric; `label` is the value of its one label, where it has one."""
         counter = self._counters[metric]
@@ -45,6 +51,10 @@ class PrometheusMeter:
     def webhook(self, provider: str, answer: str) -> None:
         """Count a posted webhook and what became of it; both from closed lists."""
         self._webhooks.labels(provider, answer).inc()
+
+    def waits(self, contacts: int) -> None:
+        """Set how many contacts' blocks are held back now."""
+        self._waiting.set(contacts)
 
     def exposition(self) -> bytes:
         """Give all metrics in Prometheus' text format."""

@@ -17,7 +17,7 @@ from agents.command.agent import make_command_agent
 from agents.gate.agent import make_check_agent
 from agents.gate.desk import make_desk
 from agents.suppress.agent import make_suppress_agent
-from agents.suppress.brake import Brake, Wave, is_on
+from agents.suppress.brake import Brake, is_on
 from agents.suppress.identity import contact_keys
 from schemas.order import ORDERS
 from schemas.topics import catalogue
@@ -116,10 +116,10 @@ class Worker:
             contact_key,
             settings.policy,
             self._meter,
-            (lambda: Brake(settings.policy, count, contact_key, _tell, _new_id)) if is_on(settings.policy) else None,
+            (lambda: Brake(settings.policy, count, contact_key, _new_id)) if is_on(settings.policy) else None,
             budget,
         )
-        self._held = HeldBack(settings, self._publisher, self._on_crash)
+        self._held = HeldBack(settings, self._publisher, self._meter, self._on_crash)
         bind(self.app, self._reports, "classify", PartitionRuns(classify, self._on_crash))
         self._suppress = PartitionRuns(suppress, self._on_crash, self._is_ours_all_the_same)
         bind(self.app, self._events, "suppress", self._suppress)
@@ -224,10 +224,6 @@ class Worker:
     def _on_crash(self, error: BaseException) -> None:
         self._failure = error
         self._stop.set()
-
-
-def _tell(wave: Wave) -> None:
-    _log.warning("brake", domain=wave.domain, blocks_per_minute=wave.blocks, usual=round(wave.usual, 1))
 
 
 def _new_id() -> str:

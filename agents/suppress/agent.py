@@ -11,7 +11,7 @@ from agents.budget import Budget
 from agents.dead_letters import reject
 from agents.ports import Agent, Arrivals, Batch, ContactTable, Meter, Outgoing, Publisher
 from agents.suppress.book import Book, remembered
-from agents.suppress.brake import Brake
+from agents.suppress.brake import Before, Brake
 from agents.suppress.cells import to_contact
 from agents.suppress.coordinates import Place
 from agents.suppress.decision import Timed, TimedOrder, decide
@@ -55,13 +55,14 @@ def make_suppress_agent(
         counted = counting(events, known, partition.retracted)
         network = network if counted is events else told(counted, contact_key, policy)
 
+        before = {name: Before(one.standing, one.unsaid) for name, one in known.items()} if brake else {}
         under_way = [one.retract for one in partition.under_way.values()]
         decision = decide(known, events, policy, watermark.newest, partition.retracted, under_way, places)
         held: list[Outgoing] = []
         usual = partition.usual
         if brake and decision.said:
             came = {(event.tenant, event.recipient): at for (event, _), at in zip(events, arrived, strict=True)}
-            decision, held = brake.part(decision, known, came, usual)
+            decision, held = brake.part(decision, known, before, came, usual)
             usual = brake.usual
 
         await out.publish([*dead, *book.records(decision), *held])

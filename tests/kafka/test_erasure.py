@@ -110,6 +110,8 @@ async def test_a_forgotten_person_is_in_no_log_segment_no_redis_and_no_log_and_s
             for number in range(6):
                 await _report(topics, WHO, "Quota exceeded", number, f"m{number}")
             await _report(topics, WHO, "User", 7, "m7")
+            # The first block of a minute is let through.
+            await _report(topics, next(neighbours()), "User unknown", 7, "m", "braked")
             await _report(topics, WHO, "User unknown", 7, "m8", "braked")
             await topics.decided()
             assert (await denied())["status"] == "User"

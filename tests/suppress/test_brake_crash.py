@@ -58,8 +58,8 @@ class Partition:
         )
 
     def _brake(self, *, holding: bool) -> Callable[[], Brake] | None:
-        # Eight partitions and a floor of one: the very first block is beyond it.
-        return (lambda: Brake(ALL_OF_IT, 8, KEY, lambda _: None, lambda: str(next(self._ids)))) if holding else None
+        # Of a thousand partitions, with a floor of one in all: the very first block is beyond what one may see.
+        return (lambda: Brake(ALL_OF_IT, 1_000, KEY, lambda: str(next(self._ids)))) if holding else None
 
     def _take(self, outgoing: Outgoing) -> None:
         {"suppressions": self.said, HELD: self.waiting}.get(outgoing.topic, []).append(outgoing)
@@ -136,6 +136,29 @@ async def test_nothing_of_a_person_forgotten_while_held_is_left_but_a_hash():
     await partition.let_go()
     assert (await table.read(Nothing(0, 0), table.names(), ()))[0].cells == left
     assert b"jane" not in b"".join(left.values())
+
+
+async def test_what_changes_a_held_block_waits_with_it_and_is_said_with_the_first_order():
+    partition = Partition(MemoryTable())
+    await partition.events(BLOCK)
+    copies = list(partition.waiting)
+    await partition.events(Event(HOUR - 1, "m0", "User unknown"))
+    assert (partition.words, len(partition.waiting)) == ([], 2)
+    later, partition.waiting = partition.waiting, copies
+    await partition.let_go()
+    assert partition.words == ["suppress User unknown"]
+    assert orjson.loads(partition.said[0].value or b"")["reasons"][0]["evidence"] == ["m0"]
+    partition.waiting = later
+    await partition.let_go()
+    assert partition.words == ["suppress User unknown"]
+
+
+async def test_what_changes_a_block_that_has_been_said_is_said_at_once():
+    partition = Partition(MemoryTable())
+    await partition.events(BLOCK)
+    await partition.let_go()
+    await partition.events(Event(HOUR - 1, "m0", "User unknown"))
+    assert (partition.words, partition.waiting) == (["suppress User unknown"] * 2, [])
 
 
 async def test_a_held_block_waits_on_when_another_worker_goes_on_without_a_brake():
@@ -234,7 +257,7 @@ async def test_what_is_usual_lies_with_the_state_so_that_another_worker_knows_it
 
     def agent(table: MemoryTable) -> Agent:
         out = MemoryPublisher(lambda one: held.append(one) if one.topic == HELD else None)
-        brake = partial(Brake, policy, 1, KEY, lambda _: None, lambda: str(next(numbers)))
+        brake = partial(Brake, policy, 1, KEY, lambda: str(next(numbers)))
         return make_suppress_agent(table, out, InOrder(), KEY, policy, NoMeter(), brake)
 
     table = MemoryTable()
