@@ -176,11 +176,12 @@ async def serving(webhooks: Webhooks) -> AsyncIterator[str]:
 
 
 class Answered(NamedTuple):
-    """What the server answered."""
+    """What the server answered: `answer` of what is 2xx, else `error` and `detail`."""
 
     status: int
     answer: str
     headers: Mapping[str, str]
+    detail: str = ""
 
 
 class Client:
@@ -200,8 +201,10 @@ class Client:
             data = io.BytesIO(body if isinstance(body, bytes) else orjson.dumps(body))
         async with self._session.request(method, f"{self._address}/webhooks/{path}", data=data, headers=headers) as got:
             content = await got.read()
-            answer = orjson.loads(content)["answer"] if got.content_type == "application/json" else ""
-            return Answered(got.status, answer, got.headers)
+            told = orjson.loads(content) if content and got.content_type == "application/json" else {}
+            assert not got.ok or "error" not in told
+            answer = told.get("answer" if got.ok else "error", "")
+            return Answered(got.status, answer, got.headers, told.get("detail", ""))
 
 
 @asynccontextmanager

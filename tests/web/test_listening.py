@@ -9,6 +9,7 @@ from streams.metrics import PrometheusMeter
 from streams.settings import SettingsInvalid, from_environment
 from streams.web.local import is_local, is_loopback
 from streams.web.server import Web
+from streams.web.webhooks.post import Unauthorized
 from streams.web.webhooks.routes import Webhooks
 from streams.worker import Worker
 from tests.support.webhooks import settings as made_settings
@@ -44,7 +45,7 @@ async def test_with_tokens_it_serves_elsewhere_and_no_webhook_is_open_there(tmp_
     assert Worker(settings, 0)._web._webhooks.are_open
     webhooks = Worker(settings, 0, "0.0.0.0")._web._webhooks
     assert not webhooks.are_open
-    assert webhooks._gates("mailjet", "acme") is None
+    assert webhooks._gates("mailjet", "acme") == Unauthorized("no-such-tenant")
 
 
 async def test_a_port_that_is_taken_is_said_in_a_sentence():

@@ -1,12 +1,13 @@
 """Each provider is answered in a way that its own retries understand."""
 
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 
 from agents.classify.providers import MAPPINGS
-from streams.web.webhooks.answers import status_of
+from streams.web.webhooks.answers import asks_for_credentials, asks_to_come_again, detail_of, status_of
 from streams.web.webhooks.configuration import Tenant
+from streams.web.webhooks.credentials import Credentials
 from streams.web.webhooks.post import PROVIDERS, Answer
 
 WAIT = ("overloaded", "unavailable", "rate-limited", "slow")
@@ -47,6 +48,24 @@ def test_only_success_is_2xx_and_only_trouble_of_ours_is_5xx():
             assert (status == 200) == (answer in {"accepted", "duplicate", "confirmed"})
             if status >= 500:
                 assert answer in WAIT
+
+
+def test_every_answer_that_is_not_2xx_has_a_sentence_of_its_own():
+    for provider in PROVIDERS:
+        refused = [answer for answer in get_args(Answer) if status_of(provider, answer) != 200]
+        said = {detail_of(provider, answer) for answer in refused}
+        assert len(said) == len(refused)
+        assert all(10 < len(one) < 160 for one in said)
+        assert all("Retry-After" in detail_of(provider, answer) for answer in refused if asks_to_come_again(answer))
+    assert {detail_of(provider, "unauthorized") for provider in PROVIDERS} == {detail_of("mailjet", "unauthorized")}
+    assert "1048576 bytes" in detail_of("mailjet", "too-large")
+    assert "raw mail" in detail_of("dsn", "unreadable")
+
+
+def test_credentials_are_asked_for_where_the_provider_has_some():
+    asked = {provider for provider in PROVIDERS if asks_for_credentials(provider, "unauthorized")}
+    assert asked == {name for name, kind in get_type_hints(Tenant).items() if Credentials in get_args(kind)}
+    assert not asks_for_credentials("mailjet", "unreadable")
 
 
 def test_every_provider_that_can_be_read_has_a_webhook_and_a_section():

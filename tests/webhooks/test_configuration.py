@@ -79,7 +79,8 @@ def test_no_secret_shows_in_what_is_read(tmp_path):
 
 
 MAILJET, SENDGRID, SES = "[tenants.acme.mailjet]\n", "[tenants.acme.sendgrid]\n", "[tenants.acme.ses]\n"
-NO_PASSWORD = "line 1: tenants.acme.mailjet: credentials are name:password"
+NO_PASSWORD = "line 2: tenants.acme.mailjet.credentials[0]: credentials are name:password"
+EMPTY = "Expected `array` of length >= 1"
 
 
 @pytest.mark.parametrize(
@@ -101,21 +102,23 @@ NO_PASSWORD = "line 1: tenants.acme.mailjet: credentials are name:password"
         ),
         (MAILJET + "credentials = ['hunter2']", NO_PASSWORD),
         (MAILJET + "credentials = ['hunter2:']", NO_PASSWORD),
+        (MAILJET + "tokens = ['t']\ncredentials = ['s:p', 'hunter2']", "line 3" + NO_PASSWORD[6:].replace("0", "1")),
+        (MAILJET + "credentials = []", f"line 2: tenants.acme.mailjet.credentials: {EMPTY}"),
         (MAILJET + "tokens = [' ']", "line 2: tenants.acme.mailjet.tokens[0]: a secret is empty"),
         (MAILJET + "tokens = [7]", "line 2: tenants.acme.mailjet.tokens[0]: must be text"),
-        (SENDGRID + "public_keys = []", "line 1: tenants.acme.sendgrid: needs public_keys"),
+        (SENDGRID + "public_keys = []", f"line 2: tenants.acme.sendgrid.public_keys: {EMPTY}"),
         ("[tenants.acme.sendgrid]", "line 1: tenants.acme.sendgrid: Object missing required field `public_keys`"),
         (
             SENDGRID + "public_keys = ['hunter2']",
             "line 2: tenants.acme.sendgrid.public_keys[0]: a public key is base64 of DER, as SendGrid shows it",
         ),
         (SENDGRID + "signing_keys = ['hunter2']", "line 2: unknown key `tenants.acme.sendgrid.signing_keys`"),
-        ("[tenants.acme.mailgun]\nsigning_keys = []", "line 1: tenants.acme.mailgun: needs signing_keys"),
+        ("[tenants.acme.mailgun]\nsigning_keys = []", f"line 2: tenants.acme.mailgun.signing_keys: {EMPTY}"),
         (
             "[tenants.acme.mailgun]\nsigning_keys = ['s']\nfreshness = 5",
             "line 3: tenants.acme.mailgun.freshness: must be text",
         ),
-        (SES + "topics = []", "line 1: tenants.acme.ses: needs topics"),
+        (SES + "topics = []", f"line 2: tenants.acme.ses.topics: {EMPTY}"),
         (
             SES + "topics = ['ses']",
             "line 2: tenants.acme.ses.topics[0]: a topic is an ARN such as arn:aws:sns:eu-west-1:111122223333:name",

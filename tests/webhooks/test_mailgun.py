@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.times import HOUR, SECOND
 from streams.web.webhooks.mailgun import Mailgun, MailgunGate, Signed, check, digest, read
-from streams.web.webhooks.post import Answer
+from streams.web.webhooks.post import Refused, Unauthorized
 from streams.web.webhooks.secret import Secret
 from streams.web.webhooks.tokens import Tokens
 from tests.support.webhooks import NOW, mailgun_body, mailgun_signature, post, settings
@@ -19,7 +19,7 @@ FRESHNESS = 9 * HOUR
 JSON = "application/json"
 
 
-def checked(content: dict, now: int = NOW) -> Signed | Answer:
+def checked(content: dict, now: int = NOW) -> Signed | Refused:
     return check(content, KEYS, now, FRESHNESS)
 
 
@@ -33,7 +33,7 @@ def test_a_post_signed_with_one_of_several_keys_gets_in(key):
 
 
 def test_a_post_signed_with_another_key_is_refused():
-    assert checked(content("globex key")) == "unauthorized"
+    assert checked(content("globex key")) == Unauthorized("wrong-key")
 
 
 @pytest.mark.parametrize("part", ["timestamp", "token", "signature"])
@@ -43,7 +43,7 @@ def test_whatever_is_changed_of_a_signature_it_is_refused(part, place, character
     text = changed["signature"][part]
     changed["signature"][part] = text[:place] + character + text[place + 1 :]
     if changed["signature"][part] != text:
-        assert checked(changed) == "unauthorized"
+        assert isinstance(checked(changed), Unauthorized)
 
 
 @pytest.mark.parametrize("part", ["timestamp", "token", "signature"])
@@ -51,12 +51,13 @@ def test_whatever_is_changed_of_a_signature_it_is_refused(part, place, character
 def test_a_signature_of_another_shape_is_refused(part, instead):
     changed = content()
     changed["signature"][part] = instead
-    assert checked(changed) == "unauthorized"
+    why = "malformed-signature" if instead else "no-signature"
+    assert checked(changed) == Unauthorized(why)
 
 
 @pytest.mark.parametrize("instead", [None, "x", [], {}, 7])
 def test_a_post_without_a_signature_is_refused(instead):
-    assert checked({**content(), "signature": instead}) == "unauthorized"
+    assert checked({**content(), "signature": instead}) == Unauthorized("no-signature")
 
 
 def test_of_a_subaccounts_events_the_main_accounts_signature_counts_too():
@@ -65,13 +66,13 @@ def test_of_a_subaccounts_events_the_main_accounts_signature_counts_too():
     signed["signature"]["parent-signature"] = main["signature"]
     assert isinstance(checked(signed), Signed)
     signed["signature"]["parent-signature"] = mailgun_signature("new key")["signature"]
-    assert checked(signed) == "unauthorized"
+    assert checked(signed) == Unauthorized("wrong-key")
 
 
 def test_digits_can_not_move_between_timestamp_and_token():
     signed = content(token="12" + "t" * 48)
     moved = {**signed["signature"], "timestamp": signed["signature"]["timestamp"] + "12", "token": "t" * 48}
-    assert checked({**signed, "signature": moved}) == "unauthorized"
+    assert checked({**signed, "signature": moved}) == Unauthorized("malformed-signature")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_a_legacy_form_is_read_as_an_object_of_text_fields_and_its_signature_is_
     assert payload is not None
     assert payload.content == orjson.loads(payload.json) == fields
     assert isinstance(checked(payload.content), Signed)
-    assert checked({**payload.content, "token": "another"}) == "unauthorized"
+    assert checked({**payload.content, "token": "another"}) == Unauthorized("wrong-key")
 
 
 def test_json_is_read_whatever_its_content_type_says():
@@ -111,6 +112,12 @@ def test_a_token_is_bound_to_the_content_and_not_to_how_it_was_written():
     other["event-data"]["recipient"] = "john@example.com"
     assert digest(one) != digest(other)
     assert digest(one) != digest({**one, "more": 1})
+
+
+@pytest.mark.parametrize("body", [b"", b"no JSON", b"[]", b"\xff"])
+async def test_what_is_no_event_is_unauthorized_since_the_signature_would_be_inside(body):
+    gate = MailgunGate(Mailgun(signing_keys=[Secret(b"new key")]), Tokens(settings()))
+    assert await gate.admit(post("mailgun", body)) == Unauthorized("unreadable-body")
 
 
 async def test_content_nested_deeper_than_can_be_hashed_is_unreadable_though_signed():

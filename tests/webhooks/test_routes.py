@@ -112,10 +112,12 @@ async def test_signatures_are_checked_over_http_as_they_were_sent(configured, ta
 )
 async def test_a_stranger_hears_the_same_whoever_he_claims_to_be(path, headers, configured, taken):
     async with client_of(MemoryPublisher(taken.append), configured) as client:
-        wrong, this = await client.post("mailjet/acme", SENT), await client.post(path, SENT, headers)
+        # Of the same provider, as only some are asked for credentials.
+        wrong = await client.post(f"{path.partition('/')[0]}/acme", SENT)
+        this = await client.post(path, SENT, headers)
     assert (this.status, this.answer) == (401, "unauthorized") == (wrong.status, wrong.answer)
-    differing = {name for name in wrong.headers if wrong.headers[name] != this.headers.get(name)}
-    assert differing <= {"Date"}
+    assert this.detail == wrong.detail != ""
+    assert {**wrong.headers, "Date": ""} == {**this.headers, "Date": ""}
     assert taken == []
 
 
@@ -131,6 +133,36 @@ async def test_a_stranger_hears_the_same_whoever_he_claims_to_be(path, headers, 
 async def test_what_is_no_webhook_is_not_found(path, method, status, configured, taken):
     async with client_of(MemoryPublisher(taken.append), configured) as client:
         assert (await client.post(path, SENT, GOOD, method)).status == status
+    assert taken == []
+
+
+@pytest.mark.parametrize(("provider", "asked"), [("mailjet", True), ("sendgrid", False), ("ses", False)])
+async def test_credentials_are_asked_for_only_of_who_has_some(provider, asked, configured, taken):
+    async with client_of(MemoryPublisher(taken.append), configured) as client:
+        answered = await client.post(f"{provider}/acme", SENT)
+    assert (answered.status, "WWW-Authenticate" in answered.headers) == (401, asked)
+
+
+async def test_a_path_that_ends_with_a_slash_is_the_path_without_it(configured, taken):
+    async with client_of(MemoryPublisher(taken.append), configured) as client:
+        assert (await client.post("mailjet/acme/", SENT, GOOD)).status == 200
+        assert (await client.post("mailjet/acme/", SENT)).status == 401
+        assert (await client.post("mailjet/", SENT, GOOD)).status == 404
+        assert (await client.post("mailjet/acme//", SENT, GOOD)).status == 404
+    assert [orjson.loads(record.value)["tenant"] for record in taken] == ["acme"]
+
+
+async def test_who_looks_whether_an_address_is_there_hears_the_same_of_every_tenant(configured, taken):
+    meter = PrometheusMeter()
+    async with client_of(MemoryPublisher(taken.append), configured, meter) as client:
+        paths = ("mailjet/acme", "mailjet/acme/", "mailjet/nobody", "postmark/acme", "ses/a%20b")
+        heard = [await client.post(path, method="HEAD") for path in paths]
+        assert {one.status for one in heard} == {200}
+        assert all({**one.headers, "Date": ""} == {**heard[0].headers, "Date": ""} for one in heard)
+        assert (await client.post("pigeon/acme", method="HEAD")).status == 404
+        refused = await client.post("mailjet/acme", method="GET")
+        assert (refused.status, refused.headers["Allow"]) == (405, "HEAD,POST")
+    assert b"bounceline_webhooks_total{" not in meter.exposition()
     assert taken == []
 
 

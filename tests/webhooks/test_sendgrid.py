@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.times import HOUR, SECOND
-from streams.web.webhooks.post import Answer, Payload
+from streams.web.webhooks.post import Payload, Refused, Unauthorized
 from streams.web.webhooks.sendgrid import SIGNATURE, TIMESTAMP, SendGrid, SendGridGate, check, read_public_key
 from tests.support.webhooks import NOW, post, sendgrid_headers, sendgrid_key, sendgrid_public
 
@@ -18,7 +18,7 @@ KEYS = [read_public_key(sendgrid_public("old")), read_public_key(sendgrid_public
 FRESHNESS = 25 * HOUR
 
 
-def checked(headers: dict[str, str], body: bytes = BODY, now: int = NOW) -> Answer | None:
+def checked(headers: dict[str, str], body: bytes = BODY, now: int = NOW) -> Refused | None:
     return check(post("sendgrid", body, headers).headers, body, KEYS, now, FRESHNESS)
 
 
@@ -28,14 +28,14 @@ def test_a_post_signed_with_one_of_several_keys_gets_in(name):
 
 
 def test_a_post_signed_with_another_tenants_key_is_refused():
-    assert checked(sendgrid_headers("globex", BODY)) == "unauthorized"
+    assert checked(sendgrid_headers("globex", BODY)) == Unauthorized("wrong-key")
 
 
 @given(place=st.integers(0, len(BODY) - 1), bit=st.integers(0, 7))
 def test_whatever_bit_of_the_body_is_changed_it_is_refused(place, bit):
     changed = bytearray(BODY)
     changed[place] ^= 1 << bit
-    assert checked(SIGNED, bytes(changed)) == "unauthorized"
+    assert checked(SIGNED, bytes(changed)) == Unauthorized("wrong-key")
 
 
 SIGNED = sendgrid_headers("new", BODY)
@@ -46,17 +46,17 @@ def test_whatever_character_of_the_signature_is_changed_it_is_refused(place, cha
     signature = SIGNED[SIGNATURE]
     changed = signature[:place] + character + signature[place + 1 :]
     if changed != signature:
-        assert checked({**SIGNED, SIGNATURE: changed}) == "unauthorized"
+        assert isinstance(checked({**SIGNED, SIGNATURE: changed}), Unauthorized)
 
 
 @pytest.mark.parametrize("body", [b"", BODY + b" ", BODY[:-1], BODY.replace(b'","', b'", "')])
 def test_a_body_that_was_written_anew_is_refused(body):
-    assert checked(SIGNED, body) == "unauthorized"
+    assert checked(SIGNED, body) == Unauthorized("wrong-key")
 
 
 @pytest.mark.parametrize("missing", [SIGNATURE, TIMESTAMP])
 def test_a_post_without_signature_or_timestamp_is_refused(missing):
-    assert checked({name: value for name, value in SIGNED.items() if name != missing}) == "unauthorized"
+    assert checked({name: value for name, value in SIGNED.items() if name != missing}) == Unauthorized("no-signature")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,13 @@ def test_a_post_without_signature_or_timestamp_is_refused(missing):
 def test_a_timestamp_that_is_no_second_is_refused(timestamp):
     signed = sendgrid_key("new").sign(timestamp.encode() + BODY, ec.ECDSA(_SHA256()))
     headers = {SIGNATURE: base64.b64encode(signed).decode(), TIMESTAMP: timestamp}
-    assert checked(headers) == "unauthorized"
+    assert checked(headers) == Unauthorized("malformed-signature" if timestamp else "no-signature")
+
+
+@pytest.mark.parametrize("signature", ["!", "AAA", "=", "\udcff"])
+def test_a_signature_that_is_not_base64_is_told_apart_from_one_of_another_key(signature):
+    assert checked({**SIGNED, SIGNATURE: signature}) == Unauthorized("malformed-signature")
+    assert checked({**SIGNED, SIGNATURE: "AAAA"}) == Unauthorized("wrong-key")
 
 
 def _SHA256():  # noqa: N802 - stands for the class
@@ -79,7 +85,7 @@ def test_digits_can_not_move_between_timestamp_and_body():
     headers = sendgrid_headers("new", body)
     moved = {**headers, TIMESTAMP: headers[TIMESTAMP] + "12"}
     assert checked(headers, body) is None
-    assert checked(moved, BODY) == "unauthorized"
+    assert checked(moved, BODY) == Unauthorized("malformed-signature")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from schemas.times import DAY, HOUR, SECOND
 from streams.web.webhooks.answers import status_of
 from streams.web.webhooks.certificates import FETCHES, Certificates
-from streams.web.webhooks.post import Answer, Payload
+from streams.web.webhooks.post import Payload, Refused, Unauthorized
 from streams.web.webhooks.ses import Ses, SesGate
 from streams.web.webhooks.sns import Topic
 from tests.support.webhooks import NOW, PEM_URL, TOPIC, post, sns_message, sns_signer
@@ -40,7 +40,7 @@ class Installation:
         made = Ses(**{"topics": [Topic(TOPIC)], **section})
         self.gate = SesGate(made, Certificates(self.net.fetch), self.net.fetch)
 
-    async def admit(self, message: object, at: int = NOW) -> Payload | Answer:
+    async def admit(self, message: object, at: int = NOW) -> Payload | Refused:
         return await self.gate.admit(post("ses", orjson.dumps(message), at=at))
 
 
@@ -69,29 +69,30 @@ async def test_a_topic_that_signs_as_sns_does_by_default_gets_in_and_the_log_say
         await installation.admit({**sns_message(version="1"), "SigningCertURL": "https://evil.example/x.pem"})
         await installation.admit({**sns_message(version="1"), "SigningCertURL": "https://evil.example/y.pem"})
     assert [one["event"] for one in told] == ["sns-no-valid-certificate"]
-    assert await installation.admit(sns_message("somebody", version="1")) == "unauthorized"
+    assert await installation.admit(sns_message("somebody", version="1")) == Unauthorized("wrong-key")
     foreign = sns_message(version="1", TopicArn=TOPIC + "-his")
-    assert await installation.admit(foreign) == "unauthorized"
+    assert await installation.admit(foreign) == Unauthorized("topic-not-listed")
 
 
 async def test_where_version_1_is_refused_sns_is_to_send_it_again_and_a_stranger_is_not():
     installation = Installation(sha1=False)
     with capture_logs() as told:
         assert status_of("ses", await installation.admit(sns_message(version="1"))) == 503
-        assert await installation.admit(sns_message("somebody", version="1")) == "unauthorized"
+        assert await installation.admit(sns_message("somebody", version="1")) == Unauthorized("wrong-key")
         assert isinstance(await installation.admit(sns_message()), Payload)
     assert [one["event"] for one in told] == ["sns-signature-version-1"]
 
 
 async def test_where_one_is_pinned_nothing_is_fetched_and_no_other_counts():
     installation = Installation(certificates=[NEXT])
-    assert await installation.admit(sns_message()) == "unauthorized"
+    assert await installation.admit(sns_message()) == Unauthorized("wrong-key")
     assert installation.net.asked == []
 
 
 async def test_a_valid_signature_of_a_foreign_topic_is_refused_before_anything_is_fetched():
     installation = Installation()
-    assert await installation.admit(sns_message(TopicArn="arn:aws:sns:eu-west-1:999999999999:his")) == "unauthorized"
+    foreign = sns_message(TopicArn="arn:aws:sns:eu-west-1:999999999999:his")
+    assert await installation.admit(foreign) == Unauthorized("topic-not-listed")
     assert installation.net.asked == []
 
 
@@ -106,7 +107,7 @@ async def test_a_valid_signature_of_a_foreign_topic_is_refused_before_anything_i
 )
 async def test_a_certificate_of_another_host_is_not_fetched_though_it_would_fit(url):
     installation = Installation(Net({url: sns_signer("evil").pem}))
-    assert await installation.admit(sns_message("evil", SigningCertURL=url)) == "unauthorized"
+    assert await installation.admit(sns_message("evil", SigningCertURL=url)) == Unauthorized("no-valid-certificate")
     assert installation.net.asked == []
 
 
@@ -137,7 +138,7 @@ async def test_forged_urls_crowd_no_certificate_out_that_has_signed_something():
     assert isinstance(await installation.admit(sns_message()), Payload)
     for number in range(500):
         message = sns_message("somebody", at=NOW, SigningCertURL=forged(number))
-        assert await installation.admit(message, NOW + number * 10 * SECOND) == "unauthorized"
+        assert await installation.admit(message, NOW + number * 10 * SECOND) == Unauthorized("wrong-key")
     assert isinstance(await installation.admit(sns_message()), Payload)
     assert installation.net.asked.count(PEM_URL) == 1
 
@@ -154,10 +155,10 @@ async def test_old_certificates_that_anybody_may_name_are_not_kept_without_end()
     installation = Installation(Net({forged(number): sns_signer("evil").pem for number in range(50)}))
     for number in range(50):
         message = sns_message("somebody", SigningCertURL=forged(number))
-        assert await installation.admit(message, NOW + number * 10 * SECOND) == "unauthorized"
+        assert await installation.admit(message, NOW + number * 10 * SECOND) == Unauthorized("wrong-key")
     before = len(installation.net.asked)
     again = sns_message("somebody", SigningCertURL=forged(0))
-    assert await installation.admit(again, NOW + DAY) == "unauthorized"
+    assert await installation.admit(again, NOW + DAY) == Unauthorized("wrong-key")
     assert len(installation.net.asked) == before + 1
 
 
@@ -191,7 +192,7 @@ async def test_a_certificate_counts_while_it_is_valid(days_ago, valid):
         Installation(Net({PEM_URL: signer.pem})),
     ):
         admitted = await installation.admit(sns_message())
-        assert isinstance(admitted, Payload) if valid else admitted == "unauthorized"
+        assert isinstance(admitted, Payload) if valid else admitted == Unauthorized("no-valid-certificate")
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,33 @@ async def test_the_time_in_which_a_message_counts_can_be_chosen():
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"no JSON", b'{"Type": "Notification"}', b'"text"'])
 async def test_what_is_no_message_of_sns_is_refused(body):
-    assert await Installation().gate.admit(post("ses", body)) == "unauthorized"
+    assert await Installation().gate.admit(post("ses", body)) == Unauthorized("no-sns-message")
+
+
+RAW = sns_message()["Message"].encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [(RAW, {}), (RAW.replace(b"notificationType", b"eventType"), {}), (b"hello", {"X-Amz-Sns-RawDelivery": "true"})],
+)
+async def test_that_raw_delivery_is_on_is_told_apart(body, headers):
+    assert await Installation().gate.admit(post("ses", body, headers)) == Unauthorized("raw-delivery")
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"SignatureVersion": "3"}, "unknown-signature-version"),
+        ({"SignatureVersion": None}, "unknown-signature-version"),
+        ({"Signature": None}, "no-signature"),
+        ({"Signature": ""}, "no-signature"),
+        ({"Signature": "!"}, "malformed-signature"),
+        ({"Signature": "AAAA"}, "wrong-key"),
+    ],
+)
+async def test_what_is_wrong_with_a_signature_is_told_apart(fields, why):
+    assert await Installation().admit({**sns_message(), **fields}) == Unauthorized(why)
 
 
 # --- subscriptions
@@ -240,16 +267,16 @@ async def test_a_subscription_that_is_not_confirmed_is_passed_on_so_that_somebod
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("message", "why"),
     [
-        asked_to_confirm(TopicArn="arn:aws:sns:eu-west-1:999999999999:his"),
-        {**asked_to_confirm(), "Token": "another token"},
-        {**sns_message(), "Type": "SubscriptionConfirmation", "Token": "t", "SubscribeURL": "u"},
+        (asked_to_confirm(TopicArn="arn:aws:sns:eu-west-1:999999999999:his"), "topic-not-listed"),
+        ({**asked_to_confirm(), "Token": "another token"}, "wrong-key"),
+        ({**sns_message(), "Type": "SubscriptionConfirmation", "Token": "t", "SubscribeURL": "u"}, "wrong-key"),
     ],
 )
-async def test_a_subscription_that_nobody_signed_for_our_topic_is_not_confirmed(message):
+async def test_a_subscription_that_nobody_signed_for_our_topic_is_not_confirmed(message, why):
     installation = Installation(certificates=[AWS])
-    assert await installation.admit(message) == "unauthorized"
+    assert await installation.admit(message) == Unauthorized(why)
     assert installation.net.asked == []
 
 

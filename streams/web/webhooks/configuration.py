@@ -17,7 +17,7 @@ from schemas.times import parse_duration
 from schemas.toml_lines import line_of, with_line
 from streams.settings import SettingsInvalid
 from streams.web.webhooks.certificates import read_certificate
-from streams.web.webhooks.credentials import Credentials
+from streams.web.webhooks.credentials import Credential, Credentials
 from streams.web.webhooks.mailgun import Mailgun
 from streams.web.webhooks.secret import Secret
 from streams.web.webhooks.sendgrid import SendGrid, read_public_key
@@ -112,6 +112,7 @@ def parse(text: str, folder: Path) -> Configuration:
 def _convert(text: str, above: list[str], table: object, kind: type[Any], folder: Path) -> Any:
     read: Mapping[type, Callable[[str], object]] = {
         Secret: _secret,
+        Credential: lambda value: Credential(_secret(value).reveal()),
         Duration: lambda value: Duration(parse_duration(value)),
         EllipticCurvePublicKey: read_public_key,
         Topic: Topic,

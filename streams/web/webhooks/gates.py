@@ -13,7 +13,7 @@ from streams.web.webhooks.configuration import Configuration, Section
 from streams.web.webhooks.credentials import Credentials, CredentialsGate
 from streams.web.webhooks.mailgun import Mailgun, MailgunGate
 from streams.web.webhooks.payload import read_payload
-from streams.web.webhooks.post import PROVIDERS, Answer, Gate, Look, Payload, Post
+from streams.web.webhooks.post import PROVIDERS, Gate, Look, Payload, Post, Refused, Unauthorized
 from streams.web.webhooks.sendgrid import SendGrid, SendGridGate
 from streams.web.webhooks.ses import Ses, SesGate
 from streams.web.webhooks.tokens import Tokens
@@ -24,12 +24,13 @@ class OpenGate:
 
     def look(self, headers: Mapping[str, str]) -> Look:
         """Look where the post comes from."""
-        return "known" if is_local(headers) else "unauthorized"
+        return "known" if is_local(headers) else Unauthorized("not-local")
 
-    async def admit(self, post: Post) -> Payload | Answer:
+    async def admit(self, post: Post) -> Payload | Refused:
         """Look where the post comes from, then read it."""
-        if self.look(post.headers) == "unauthorized":
-            return "unauthorized"
+        look = self.look(post.headers)
+        if isinstance(look, Unauthorized):
+            return look
         if post.provider == "mailgun":
             return mailgun.read(post.headers.get("Content-Type", ""), post.body) or "unreadable"
         return read_payload(post) or "unreadable"
@@ -38,13 +39,13 @@ class OpenGate:
         """Keep nothing."""
 
 
-Gates = Callable[[str, str], Gate | None]
-"""Gives the gate for a provider and a tenant; None where nobody may post."""
+Gates = Callable[[str, str], Gate | Unauthorized]
+"""Gives the gate for a provider and a tenant; where nobody may post, why."""
 
 
-def open_gates(_provider: str, tenant: str) -> Gate | None:
+def open_gates(_provider: str, tenant: str) -> Gate | Unauthorized:
     """Let every tenant's posts in: for `bounceline dev`, on loopback and with nothing configured."""
-    return None if isinstance(check_tenant(tenant), Rejected) else _OPEN
+    return Unauthorized("no-such-tenant") if isinstance(check_tenant(tenant), Rejected) else _OPEN
 
 
 _OPEN: Final = OpenGate()
@@ -71,4 +72,9 @@ def configured_gates(configuration: Configuration, settings: Settings, fetch: Fe
         for provider in PROVIDERS
         if (section := getattr(tenant, provider)) is not None
     }
-    return lambda provider, tenant: made.get((provider, tenant)), tokens
+
+    def find(provider: str, tenant: str) -> Gate | Unauthorized:
+        known = tenant in configuration.tenants
+        return made.get((provider, tenant)) or Unauthorized("provider-not-configured" if known else "no-such-tenant")
+
+    return find, tokens

@@ -9,17 +9,18 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 import orjson
+from msgspec import Meta
 from redis.exceptions import RedisError
 
 from schemas.policy import Duration
 from schemas.times import HOUR
 from streams.web.webhooks.forms import read_form
 from streams.web.webhooks.payload import read_json
-from streams.web.webhooks.post import Answer, Look, Payload, Post
+from streams.web.webhooks.post import Look, Payload, Post, Refused, Unauthorized
 from streams.web.webhooks.secret import Secret, is_fresh, is_one_of
 from streams.web.webhooks.tokens import Tokens
 
@@ -34,13 +35,8 @@ FRESHNESS: Final = Duration(9 * HOUR)
 class Mailgun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`signing_keys`: the HTTP webhook signing keys of the account, and of its parent account if it has one."""
 
-    signing_keys: list[Secret]
+    signing_keys: Annotated[list[Secret], Meta(min_length=1)]
     freshness: Duration = FRESHNESS
-
-    def __post_init__(self) -> None:
-        """Refuse a section that would let nobody in."""
-        if not self.signing_keys:
-            raise ValueError("needs signing_keys")
 
 
 class Signed(NamedTuple):
@@ -58,7 +54,7 @@ def read(content_type: str, body: bytes) -> Payload | None:
     return Payload(orjson.dumps(fields), fields) if fields else None
 
 
-def check(content: dict[str, Any], keys: Sequence[bytes], now: int, freshness: int) -> Signed | Answer:
+def check(content: dict[str, Any], keys: Sequence[bytes], now: int, freshness: int) -> Signed | Refused:
     """Check the signature of a post's content (`now` in ms)."""
     inside = content.get("signature")
     # JSON has an object of three and more; a legacy form has the three among its fields.
@@ -67,14 +63,16 @@ def check(content: dict[str, Any], keys: Sequence[bytes], now: int, freshness: i
     # Of a subaccount's events, `signature` is the subaccount's and `parent-signature` the main account's.
     given = [parts.get(name) for name in ("signature", "parent-signature")]
     signatures = [one.encode() for one in given if isinstance(one, str) and len(one) <= _LONGEST]
-    if not isinstance(timestamp, str) or not _SECONDS.fullmatch(timestamp):
-        return "unauthorized"
+    if not timestamp or not token or not any(given):
+        return Unauthorized("no-signature")
+    if not isinstance(timestamp, str) or not _SECONDS.fullmatch(timestamp) or not signatures:
+        return Unauthorized("malformed-signature")
     if not isinstance(token, str) or not 0 < len(token) <= _LONGEST:
-        return "unauthorized"
+        return Unauthorized("malformed-signature")
     signed = f"{timestamp}{token}".encode()
     expected = [hmac.digest(key, signed, "sha256").hex().encode() for key in keys]
     if not any(is_one_of(signature, expected) for signature in signatures):
-        return "unauthorized"
+        return Unauthorized("wrong-key")
     if not is_fresh(int(timestamp) * 1000, now, freshness):
         return "stale"
     return Signed(int(timestamp), token)
@@ -104,11 +102,11 @@ class MailgunGate:
         """Leave it to the body: the signature is in there."""
         return "open"
 
-    async def admit(self, post: Post) -> Payload | Answer:
+    async def admit(self, post: Post) -> Payload | Refused:
         """Check signature and token; 'duplicate' where the broker has the very same post already."""
         payload = read(post.headers.get("Content-Type", ""), post.body)
         if payload is None:
-            return "unauthorized"
+            return Unauthorized("unreadable-body")
         signed = check(payload.content, self._keys, post.at, self._freshness)
         if not isinstance(signed, Signed):
             return signed

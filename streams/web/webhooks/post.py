@@ -33,7 +33,37 @@ Answer = Literal[
     "overloaded",  # more posts wait for the broker than may
     "unavailable",  # the broker, Redis or a certificate could not be reached
 ]
-"""What became of a post; the `answer` label of the metric."""
+"""What became of a post; the `answer` label of the metric, and the `error` of what is not 2xx."""
+
+Why = Literal[
+    "no-such-tenant",  # of a name that nobody configured, or that is none
+    "provider-not-configured",  # the tenant has no section for this provider
+    "not-local",  # nothing is configured, and it does not come from a program on this machine
+    "no-credentials",  # no `Authorization`
+    "other-scheme",  # neither Basic nor Bearer, or the one of them that the section has no secret for
+    "malformed-credentials",  # Basic, but not base64
+    "wrong-credentials",
+    "no-signature",  # a header or field of it is missing
+    "malformed-signature",  # not base64, or its timestamp or token is none
+    "wrong-key",  # well-formed, but made with another key or over other bytes
+    "unreadable-body",  # the signature would be in there
+    "no-sns-message",  # lacks fields that every message of SNS has
+    "raw-delivery",  # what SNS passes on bare and unsigned
+    "topic-not-listed",
+    "unknown-signature-version",
+    "no-valid-certificate",
+]
+"""Why a post is unauthorized. For the log of operators alone: whoever posts hears the same whatever it was."""
+
+
+class Unauthorized(NamedTuple):
+    """The answer 'unauthorized', with its reason."""
+
+    why: Why
+
+
+Refused = Answer | Unauthorized
+"""Why a post ends here; 'duplicate' and 'confirmed' among it."""
 
 
 class Post(NamedTuple):
@@ -64,7 +94,7 @@ class Payload(NamedTuple):
     once: tuple[int, str] | None = None
 
 
-Look = Literal["known", "open", "unauthorized"]
+Look = Literal["known", "open"] | Unauthorized
 """What headers say: who posts is known by them; only the body will tell; or nobody may post so."""
 
 
@@ -74,7 +104,7 @@ class Gate(Protocol):
     def look(self, headers: Mapping[str, str]) -> Look:
         """Say what the headers alone tell, before a body is read."""
 
-    async def admit(self, post: Post) -> Payload | Answer:
+    async def admit(self, post: Post) -> Payload | Refused:
         """Check a post and read its payload."""
 
     async def settled(self, post: Post, payload: Payload) -> None:

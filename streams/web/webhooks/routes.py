@@ -14,8 +14,16 @@ from schemas.report import MAX_REPORT_BYTES
 from streams.metrics import PrometheusMeter
 from streams.settings import Settings
 from streams.web.bodies import read_body
-from streams.web.refusals import expect
-from streams.web.webhooks.answers import RETRY_AFTER_SECONDS, asks_to_come_again, status_of
+from streams.web.refusals import expect, refusal
+from streams.web.webhooks.answers import (
+    BODY_SECONDS,
+    RETRY_AFTER_SECONDS,
+    answer_of,
+    asks_for_credentials,
+    asks_to_come_again,
+    detail_of,
+    status_of,
+)
 from streams.web.webhooks.certificates import Fetch
 from streams.web.webhooks.configuration import Configuration, Limits
 from streams.web.webhooks.gates import Gates, configured_gates, open_gates
@@ -23,15 +31,20 @@ from streams.web.webhooks.limits import Buckets, Rate
 from streams.web.webhooks.outbound import fetch as fetch_outside
 from streams.web.webhooks.outbox import SECONDS, Outbox
 from streams.web.webhooks.payload import report
-from streams.web.webhooks.post import PROVIDERS, Answer, Gate, Payload, Post
+from streams.web.webhooks.post import PROVIDERS, Answer, Gate, Payload, Post, Refused, Unauthorized, Why
 from streams.web.webhooks.reading import Reading
 from streams.web.webhooks.tokens import Tokens
 
-BODY_SECONDS: Final = 10.0
-"""How long a body may take to come."""
+SUCCESS: Final = 200
 
 TOLD: Final = Rate(each_second=0.1, burst=3)
-"""How often the log tells of refusals of one provider and tenant: a stranger must not fill it."""
+"""How often the log tells of one answer and reason to one provider and tenant: a stranger must not fill it.
+
+Each has its own, so that a trickle of one kind hides no other.
+"""
+
+NAMELESS: Final[frozenset[Why]] = frozenset({"no-such-tenant", "not-local"})
+"""Reasons that are told without the tenant, and of all tenants together: a stranger may make up any number of names."""
 
 _log = structlog.get_logger()
 
@@ -86,7 +99,15 @@ class Webhooks:
 
     def routes(self) -> list[web.RouteDef]:
         """Give the routes to serve."""
-        return [web.post("/webhooks/{provider}/{tenant}", self._post, expect_handler=expect)]
+        path = "/webhooks/{provider}/{tenant}"
+        return [
+            route
+            for form in (path, path + "/")
+            for route in (
+                web.post(form, self._post, expect_handler=expect),
+                web.head(form, self._head, expect_handler=expect),
+            )
+        ]
 
     async def close(self) -> None:
         """Give up on what is under way."""
@@ -94,29 +115,38 @@ class Webhooks:
         if self._tokens:
             await self._tokens.close()
 
+    async def _head(self, request: web.Request) -> web.Response:
+        """Answer a console that looks whether the address is there; whoever asks hears the same of every tenant."""
+        answer: Answer = "accepted" if request.match_info["provider"] in PROVIDERS else "not-found"
+        return web.Response(status=status_of("", answer))
+
     async def _post(self, request: web.Request) -> web.Response:
         provider, tenant = request.match_info["provider"], request.match_info["tenant"]
-        answer: Answer = "not-found"
+        refused: Refused = "not-found"
         wait = 0.0
         if provider in PROVIDERS:
-            answer, wait = await self._answer(request, provider, tenant)
+            refused, wait = await self._answer(request, provider, tenant)
         else:
             provider = "unknown"
+        answer = answer_of(refused)
         self._meter.webhook(provider, answer)
+        status = status_of(provider, answer)
+        if status == SUCCESS:
+            return web.json_response({"answer": answer})
+        self._tell(provider, tenant, refused)
         headers = {}
-        if answer == "unauthorized":
+        if asks_for_credentials(provider, answer):
             headers["WWW-Authenticate"] = 'Basic realm="bounceline"'
         if asks_to_come_again(answer):
             headers["Retry-After"] = str(math.ceil(wait) or RETRY_AFTER_SECONDS)
-        return web.json_response({"answer": answer}, status=status_of(provider, answer), headers=headers)
+        return refusal(status, answer, detail_of(provider, answer), headers)
 
-    async def _answer(self, request: web.Request, provider: str, tenant: str) -> tuple[Answer, float]:
+    async def _answer(self, request: web.Request, provider: str, tenant: str) -> tuple[Refused, float]:
         gate = self._gates(provider, tenant)
-        if gate is None:
-            return "unauthorized", 0.0
+        if isinstance(gate, Unauthorized):
+            return gate, 0.0
         admitted = await self._admitted(gate, request, provider, tenant)
-        if isinstance(admitted, str):
-            self._tell(provider, tenant, admitted)
+        if isinstance(admitted, str | Unauthorized):
             return admitted, 0.0
         post, payload = admitted
         # After the gate: before it, a stranger could use up what a provider may post.
@@ -138,10 +168,10 @@ class Webhooks:
 
     async def _admitted(
         self, gate: Gate, request: web.Request, provider: str, tenant: str
-    ) -> tuple[Post, Payload] | Answer:
+    ) -> tuple[Post, Payload] | Refused:
         """Read a post and let it in, or say why not."""
         look = gate.look(request.headers)
-        if look == "unauthorized":
+        if isinstance(look, Unauthorized):
             return look
         reading = self._known if look == "known" else self._open
         try:
@@ -158,10 +188,14 @@ class Webhooks:
             return "slow"
         return (post, payload) if isinstance(payload, Payload) else payload
 
-    def _tell(self, provider: str, tenant: str, answer: Answer) -> None:
-        wrong = answer not in {"duplicate", "confirmed"}
-        if wrong and not self._told.wait((provider, tenant), time.monotonic()):
-            _log.warning("webhook-refused", provider=provider, tenant=tenant, answer=answer)
+    def _tell(self, provider: str, tenant: str, refused: Refused) -> None:
+        told = {"provider": provider, "tenant": tenant, "answer": answer_of(refused)}
+        if isinstance(refused, Unauthorized):
+            told["reason"] = refused.why
+        if refused == "not-found" or told.get("reason") in NAMELESS:
+            del told["tenant"]
+        if not self._told.wait(tuple(told.values()), time.monotonic()):
+            _log.warning("webhook-refused", **told)
 
 
 async def _read(request: web.Request, came: Callable[[int], None]) -> bytes | Answer:

@@ -7,18 +7,19 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
+from msgspec import Meta
 
 from schemas.policy import Duration
 from schemas.times import HOUR
 from streams.web.webhooks.payload import read_payload
-from streams.web.webhooks.post import Answer, Look, Payload, Post
+from streams.web.webhooks.post import Look, Payload, Post, Refused, Unauthorized
 from streams.web.webhooks.secret import is_fresh
 
 SIGNATURE: Final = "X-Twilio-Email-Event-Webhook-Signature"
@@ -34,13 +35,8 @@ FRESHNESS: Final = Duration(25 * HOUR)
 class SendGrid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`public_keys`: verification keys as SendGrid shows them, base64 of DER."""
 
-    public_keys: list[ec.EllipticCurvePublicKey]
+    public_keys: Annotated[list[ec.EllipticCurvePublicKey], Meta(min_length=1)]
     freshness: Duration = FRESHNESS
-
-    def __post_init__(self) -> None:
-        """Refuse a section that would let nobody in."""
-        if not self.public_keys:
-            raise ValueError("needs public_keys")
 
 
 def read_public_key(text: str) -> ec.EllipticCurvePublicKey:
@@ -61,25 +57,29 @@ def read_public_key(text: str) -> ec.EllipticCurvePublicKey:
 
 def check(
     headers: Mapping[str, str], body: bytes, keys: Sequence[ec.EllipticCurvePublicKey], now: int, freshness: int
-) -> Answer | None:
+) -> Refused | None:
     """Say what is wrong with a post, or None: signed with none of the keys, or not just now (`now` in ms)."""
     claimed = _claimed(headers)
-    if claimed is None:
-        return "unauthorized"
+    if isinstance(claimed, Unauthorized):
+        return claimed
     timestamp, signature = claimed
     if not any(_signed(key, signature, timestamp.encode() + body) for key in keys):
-        return "unauthorized"
+        return Unauthorized("wrong-key")
     return None if is_fresh(int(timestamp) * 1000, now, freshness) else "stale"
 
 
-def _claimed(headers: Mapping[str, str]) -> tuple[str, bytes] | None:
-    """Read when a post says it was signed, and its signature; None where it says neither or no such thing."""
-    timestamp = headers.get(TIMESTAMP, "")
+def _claimed(headers: Mapping[str, str]) -> tuple[str, bytes] | Unauthorized:
+    """Read when a post says it was signed, and its signature; why not, where it does not say so or no such thing."""
+    timestamp, given = headers.get(TIMESTAMP, ""), headers.get(SIGNATURE, "")
+    if not timestamp or not given:
+        return Unauthorized("no-signature")
     try:
-        signature = base64.b64decode(headers.get(SIGNATURE, ""), validate=True)
+        signature = base64.b64decode(given, validate=True)
     except (binascii.Error, ValueError):
-        return None
-    return (timestamp, signature) if signature and _SECONDS.fullmatch(timestamp) else None
+        return Unauthorized("malformed-signature")
+    if not signature or not _SECONDS.fullmatch(timestamp):
+        return Unauthorized("malformed-signature")
+    return timestamp, signature
 
 
 def _signed(key: ec.EllipticCurvePublicKey, signature: bytes, content: bytes) -> bool:
@@ -99,9 +99,10 @@ class SendGridGate:
 
     def look(self, headers: Mapping[str, str]) -> Look:
         """Look whether there is a signature at all; only with a valid one is it said whether that is fresh."""
-        return "open" if _claimed(headers) else "unauthorized"
+        claimed = _claimed(headers)
+        return claimed if isinstance(claimed, Unauthorized) else "open"
 
-    async def admit(self, post: Post) -> Payload | Answer:
+    async def admit(self, post: Post) -> Payload | Refused:
         """Check the signature over the raw bytes, then read them."""
         section = self._section
         wrong = check(post.headers, post.body, section.public_keys, post.at, section.freshness)

@@ -1,20 +1,21 @@
 """Amazon SES through SNS: the gate, and the answer to SNS's question whether we want to be told."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import structlog
 from cryptography.x509 import Certificate
+from msgspec import Meta
 
 from schemas.policy import Duration
 from schemas.times import HOUR
 from streams.web.webhooks.certificates import Certificates, Fetch
 from streams.web.webhooks.limits import Buckets, Rate
 from streams.web.webhooks.payload import read_json
-from streams.web.webhooks.post import Answer, Look, Payload, Post
+from streams.web.webhooks.post import Look, Payload, Post, Refused, Unauthorized
 from streams.web.webhooks.secret import is_fresh
-from streams.web.webhooks.sns import Topic, is_signed, read_message, signed_at
+from streams.web.webhooks.sns import Topic, is_signed, read_message, signed_at, why_no_message, why_not_signed
 
 FRESHNESS: Final = Duration(2 * HOUR)
 """A retry keeps the time at which the message was published; SNS retries for an hour at most."""
@@ -34,16 +35,11 @@ class Ses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha1: Whether to take signatures of version 1 (SHA-1) too, which a topic makes until it is told to make version 2.
     """
 
-    topics: list[Topic]
+    topics: Annotated[list[Topic], Meta(min_length=1)]
     certificates: list[Certificate] = []
     confirm: bool = True
     sha1: bool = True
     freshness: Duration = FRESHNESS
-
-    def __post_init__(self) -> None:
-        """Refuse a section that would let nobody in."""
-        if not self.topics:
-            raise ValueError("needs topics")
 
 
 class SesGate:
@@ -61,13 +57,12 @@ class SesGate:
         """Leave it to the body: topic and signature are in there."""
         return "open"
 
-    async def admit(self, post: Post) -> Payload | Answer:
+    async def admit(self, post: Post) -> Payload | Refused:
         """Check topic, signature and time; a subscription is confirmed, and its question passed on if that fails."""
-        payload = read_json(post.body)
-        message = read_message(payload.content) if payload else None
-        topic = self._topics.get(message["TopicArn"]) if message else None
-        if payload is None or message is None or topic is None:
-            return "unauthorized"
+        read = self._read(post)
+        if isinstance(read, Unauthorized):
+            return read
+        payload, message, topic = read
         url = message.get("SigningCertURL", "")
         certificates = await self._certificates.of(topic, url, self._section.certificates, post.at)
         if certificates is None:
@@ -76,7 +71,7 @@ class SesGate:
         if signing is None:
             if not certificates:
                 self._tell("sns-no-valid-certificate", topic, post, "give a valid one, or reach SNS")
-            return "unauthorized"
+            return Unauthorized(why_not_signed(message) if certificates else "no-valid-certificate")
         if message["SignatureVersion"] == "1":
             self._tell("sns-signature-version-1", topic, post, "set SignatureVersion to 2 on the topic")
             if not self._section.sha1:
@@ -89,6 +84,15 @@ class SesGate:
         if message["Type"] == "SubscriptionConfirmation" and await self._confirmed(topic, message["Token"]):
             return "confirmed"
         return payload
+
+    def _read(self, post: Post) -> tuple[Payload, Mapping[str, str], Topic] | Unauthorized:
+        """Read a message of SNS that names a topic of ours."""
+        payload = read_json(post.body)
+        message = read_message(payload.content) if payload else None
+        if payload is None or message is None:
+            return Unauthorized(why_no_message(post.headers, payload and payload.content))
+        topic = self._topics.get(message["TopicArn"])
+        return (payload, message, topic) if topic else Unauthorized("topic-not-listed")
 
     async def settled(self, post: Post, payload: Payload) -> None:
         """Keep nothing."""

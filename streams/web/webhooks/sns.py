@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 from cryptography.x509 import Certificate
 
 from schemas.times import parse_time
+from streams.web.webhooks.post import Why
 
 _ARN: Final = re.compile(
     r"arn:(aws|aws-cn|aws-us-gov):sns:([a-z]{2}(?:-[a-z]{1,16}){1,3}-[0-9]{1,2}):[0-9]{12}:[A-Za-z0-9_-]{1,256}"
@@ -33,6 +34,7 @@ _SIGNED: Final[Mapping[str, tuple[str, ...]]] = {
     "UnsubscribeConfirmation": _CONFIRMATION,
 }
 _OPTIONAL: Final = "Subject"
+_RAW: Final = "x-amz-sns-rawdelivery"
 
 _ALGORITHMS: Final[Mapping[str, HashAlgorithm]] = {
     "1": SHA1(),  # noqa: S303 - what SNS uses unless the topic asks for version 2
@@ -100,6 +102,27 @@ def is_signed(message: Mapping[str, str], certificate: Certificate) -> bool:
     except (binascii.Error, ValueError, InvalidSignature):
         return False
     return True
+
+
+def why_not_signed(message: Mapping[str, str]) -> Why:
+    """Say what is wrong with a message that the key of no certificate signed."""
+    if message.get("SignatureVersion") not in _ALGORITHMS:
+        return "unknown-signature-version"
+    given = message.get("Signature")
+    if not given:
+        return "no-signature"
+    try:
+        base64.b64decode(given, validate=True)
+    except (binascii.Error, ValueError):
+        return "malformed-signature"
+    return "wrong-key"
+
+
+def why_no_message(headers: Mapping[str, str], content: Any) -> Why:
+    """Say what a post is that is no message of SNS: what SNS passes on bare it names so, and SES's own is known."""
+    bare = isinstance(content, dict) and "mail" in content and ("notificationType" in content or "eventType" in content)
+    named = headers.get(_RAW, "").lower() == "true"
+    return "raw-delivery" if bare or named else "no-sns-message"
 
 
 def _signed_text(message: Mapping[str, str]) -> bytes:
