@@ -126,8 +126,8 @@ def test_every_code_a_module_declares_is_that_of_some_report(provider, code):
         ("sendgrid", "dropped/invalid", True),
         ("sendgrid", "dropped", True),
         ("sendgrid", "dropped/*", True),
-        ("sendgrid", "dropped/asleep", False),
-        ("sendgrid", "asleep/*", False),
+        ("sendgrid", "dropped/never heard of", False),
+        ("sendgrid", "never/*", False),
         ("sendgrid", "Dropped", False),
         ("postmark", "suppression/*", True),
         ("postmark", "softbounces", False),
@@ -149,15 +149,15 @@ def test_no_built_in_row_names_a_code_that_is_never_given():
 def test_a_row_that_asks_for_a_code_no_report_gives_is_doubted_and_can_be_used():
     text = """
 [[rule]]
-id = "acme-asleep"
+id = "acme-drop"
 provider = "sendgrid"
-provider_code = ["dropped/asleep", "dropped/invalid"]
+provider_code = ["dropped/never heard of", "dropped/invalid"]
 status = "Connection issue"
 source = "test"
-example = { provider = "sendgrid", outcome = "blocked", provider_code = "dropped/asleep" }
+example = { provider = "sendgrid", outcome = "blocked", provider_code = "dropped/never heard of" }
 """
     found = check_rules(text)
     assert found.faults == []
-    assert found.doubts == [("acme-asleep", 2, "no report of sendgrid gives the code dropped/asleep")]
+    assert found.doubts == [("acme-drop", 2, "no report of sendgrid gives the code dropped/never heard of")]
     several = check_rules(text.replace('= "sendgrid"\nprovider_code', '= ["mailgun", "sendgrid"]\nprovider_code'))
     assert several.doubts == []

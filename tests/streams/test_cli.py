@@ -408,22 +408,22 @@ example = { enhanced_code = "5.1.1" }
 def test_rules_test_doubts_a_code_that_no_report_of_the_provider_gives(run, rules):
     text = """
 [[rule]]
-id = "acme-asleep"
+id = "acme-drop"
 provider = "sendgrid"
-provider_code = "dropped/asleep"
+provider_code = "dropped/never heard of"
 status = "Connection issue"
 source = "a mistake"
-example = { provider = "sendgrid", outcome = "blocked", provider_code = "dropped/asleep" }
+example = { provider = "sendgrid", outcome = "blocked", provider_code = "dropped/never heard of" }
 """
     rules.write_text(text)
     done = run("rules", "test", rules)
     assert (done.code, done.err) == (0, "")
     assert done.out.decode().splitlines()[:2] == [
         "Look again, unless normalized reports say so:",
-        "  line 2    acme-asleep: no report of sendgrid gives the code dropped/asleep",
+        "  line 2    acme-drop: no report of sendgrid gives the code dropped/never heard of",
     ]
     [doubt] = run("rules", "test", "--json", rules).lines[0]["doubts"]
-    assert (doubt["rule"], doubt["line"]) == ("acme-asleep", 2)
+    assert (doubt["rule"], doubt["line"]) == ("acme-drop", 2)
 
 
 @pytest.fixture
