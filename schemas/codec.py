@@ -36,6 +36,10 @@ def decode_json(value: bytes | None) -> Any | Rejected:
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError as error:
+        try:
+            value.decode()
+        except UnicodeDecodeError as wrong:
+            return Rejected("not-json", f"not UTF-8 at byte {wrong.start}")
         # orjson's message names the place, never the content; nesting deeper than 1,024 is refused as well.
         return Rejected("not-json", f"not UTF-8 JSON: {error.msg} at character {error.pos}")
 

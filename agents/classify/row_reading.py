@@ -1,12 +1,15 @@
-"""Reads one row of a rule table as TOML has it, and says in a sentence what is wrong with it."""
+"""Reads one row of a rule table as TOML has it, and says in sentences what is wrong with it."""
 
 import re
-from typing import Any, Final, cast
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, cast
 
 from agents.classify.evidence import FAILURES, Happening
 from agents.classify.rows import Row, Verdict
 from agents.classify.wordings import Wording
 from schemas.typology import OUTCOMES, STATUSES, TYPOLOGY, Effect, Outcome, Status
+
+_T = TypeVar("_T")
 
 _KEYS: Final = frozenset(
     (
@@ -26,29 +29,47 @@ _SHOWN: Final = 4
 _BARE_EFFECTS: Final = ("reset", "lift", "ignore")
 
 
-def read_row(name: str, row: dict[str, Any]) -> Row:
-    """Read a row; raises ValueError with what is wrong with it."""
-    unknown = set(row) - _KEYS
-    if unknown:
-        raise ValueError(f"unknown key {min(unknown)}")
-    if not isinstance(row.get("source"), str) or not row["source"].strip():
-        raise ValueError("source is missing: say where the row comes from")
-    given = _given(row)
-    outcomes = _some(row, "outcome", OUTCOMES)
-    return Row(
-        verdict=_verdict(name, row),
-        outcomes=cast("frozenset[Outcome]", outcomes) or (FAILURES if given is None else frozenset(OUTCOMES)),
-        given=given,
-        bare=_flag(row, "bare"),
-        providers=_patterns(row, "provider", re.compile(r"[a-z0-9-]+")),
-        permanent=_flag(row, "permanent"),
-        temporary=_flag(row, "temporary"),
-        enhanced=_patterns(row, "enhanced", _ENHANCED),
-        replies=_patterns(row, "reply", _REPLY),
-        codes=_patterns(row, "provider_code", _PROVIDER_CODE),
-        wordings=tuple(map(Wording, _list(row, "text"))) if "text" in row else None,
-        regex=_regex(row),
-    )
+class RowInvalid(ValueError):
+    """A row that can't be used; `wrong` says what is wrong with it, in a sentence each."""
+
+    def __init__(self, wrong: list[str]) -> None:
+        """Take the sentences, of which there is at least one."""
+        super().__init__("; ".join(wrong))
+        self.wrong = wrong
+
+
+def read_row(name: str, row: dict[str, Any]) -> tuple[Row, Happening]:
+    """Read a row and its example; raises RowInvalid with all that is wrong with them, one fault a key."""
+    wrong = [f"unknown key {key}" for key in sorted(set(row) - _KEYS)]
+
+    def tried(read: Callable[..., _T | None], *told: object) -> _T | None:
+        try:
+            return read(*told)
+        except ValueError as error:
+            wrong.append(str(error))
+            return None
+
+    tried(_source, row)
+    verdict = tried(_verdict, name, row)
+    given = tried(_given, row)
+    outcomes = tried(_some, row, "outcome", OUTCOMES)
+    conditions: dict[str, Any] = {
+        "given": given,
+        "bare": tried(_flag, row, "bare"),
+        "providers": tried(_patterns, row, "provider", re.compile(r"[a-z0-9-]+")),
+        "permanent": tried(_flag, row, "permanent"),
+        "temporary": tried(_flag, row, "temporary"),
+        "enhanced": tried(_patterns, row, "enhanced", _ENHANCED),
+        "replies": tried(_patterns, row, "reply", _REPLY),
+        "codes": tried(_patterns, row, "provider_code", _PROVIDER_CODE),
+        "wordings": tried(_wordings, row),
+        "regex": tried(_regex, row),
+    }
+    example = tried(_example, row)
+    if wrong or verdict is None or example is None:
+        raise RowInvalid(wrong)
+    asked = cast("frozenset[Outcome]", outcomes) or (FAILURES if given is None else frozenset(OUTCOMES))
+    return Row(verdict, asked, **conditions), example
 
 
 def read_text(row: dict[str, Any]) -> str:
@@ -67,6 +88,11 @@ def _shown(value: object) -> str:
 
 def _several(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]
+
+
+def _source(row: dict[str, Any]) -> None:
+    if not isinstance(row.get("source"), str) or not row["source"].strip():
+        raise ValueError("source is missing: say where the row comes from")
 
 
 def _verdict(name: str, row: dict[str, Any]) -> Verdict:
@@ -113,6 +139,10 @@ def _patterns(row: dict[str, Any], key: str, form: re.Pattern[str]) -> frozenset
         if not form.fullmatch(one):
             raise ValueError(f"{key} {one!r} is not of the form the top of the built-in table tells")
     return frozenset(one.lower() for one in _list(row, key)) if key in row else None
+
+
+def _wordings(row: dict[str, Any]) -> tuple[Wording, ...] | None:
+    return tuple(map(Wording, _list(row, "text"))) if "text" in row else None
 
 
 def _flag(row: dict[str, Any], key: str) -> bool | None:
@@ -165,13 +195,7 @@ _EXAMPLE_KEYS: Final = frozenset(
 )
 
 
-def read_example(row: dict[str, Any]) -> Happening:
-    """Read the example of a row: the fields of a delivery event that rules look at, `bounced` by default.
-
-    Raises:
-        ValueError: There is none, or a field is unknown or wrong.
-
-    """
+def _example(row: dict[str, Any]) -> Happening:
     example = row.get("example")
     if type(example) is not dict:
         raise ValueError("example is missing: give the fields of an event that this row decides")

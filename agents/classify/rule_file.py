@@ -5,7 +5,7 @@ import tomllib
 from typing import Any, Final, NamedTuple
 
 from agents.classify.evidence import Happening
-from agents.classify.row_reading import read_example, read_row, read_text
+from agents.classify.row_reading import RowInvalid, read_row, read_text
 from agents.classify.rows import Row
 
 _ID: Final = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
@@ -14,6 +14,10 @@ _HEADER: Final = re.compile(r"[ \t]*\[\[[ \t]*rule[ \t]*\]\]")
 
 class RulesInvalid(ValueError):
     """A rule table that can't be used; the message names the row and its line, and says what to change."""
+
+
+class BuiltinInvalid(Exception):
+    """The built-in rule table can't be used: it was changed or damaged. The message names the file, line and row."""
 
 
 class GoodRow(NamedTuple):
@@ -34,11 +38,15 @@ class GoodRow(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """A row that can't be used: its id, or `row 3` where it has none that is one, and what is wrong with it."""
+    """A row that can't be used: its id, or `row 3` where it has none that is one, and all that is wrong with it.
+
+    `read` is the row where all but its id is in order.
+    """
 
     name: str
     line: int | None
-    wrong: str
+    wrong: tuple[str, ...]
+    read: GoodRow | None = None
 
 
 def read_rules(text: str) -> list[GoodRow | BadRow]:
@@ -54,9 +62,7 @@ def read_rules(text: str) -> list[GoodRow | BadRow]:
         raise RulesInvalid(f"not TOML: {error}") from error
     except RecursionError as error:
         raise RulesInvalid("lists are nested too deeply") from error
-    rows = written.get("rule")
-    if set(written) != {"rule"} or not isinstance(rows, list):
-        raise RulesInvalid("a rule table holds [[rule]] rows and nothing else")
+    rows = _rows(text, written)
     # TOML readers keep no positions. Where there are as many headers as rows they are the rows'.
     headers = [number for number, line in enumerate(text.split("\n"), start=1) if _HEADER.match(line)]
     lines: list[int | None] = [*headers] if len(headers) == len(rows) else [None] * len(rows)
@@ -69,12 +75,33 @@ def read_rules(text: str) -> list[GoodRow | BadRow]:
     return read
 
 
-def _read(name: object, row: dict[str, Any], place: int, line: int | None, *, again: bool) -> GoodRow | BadRow:
-    if not isinstance(name, str) or not _ID.fullmatch(name):
-        return BadRow(f"row {place}", line, f"id is not lower-case words with dashes (was {name!r})")
-    if again:
-        return BadRow(name, line, "two rows have this id")
+def _rows(text: str, written: dict[str, Any]) -> list[Any]:
+    form = "a rule table holds [[rule]] rows and nothing else"
+    others = [key for key in written if key != "rule"]
+    if others:
+        raise RulesInvalid(f"unknown key {others[0]!r}: {form}")
+    if not written:
+        raise RulesInvalid(f"{'the file has no rows' if text.strip() else 'the file is empty'}: {form}")
+    rows = written["rule"]
+    if not isinstance(rows, list):
+        raise RulesInvalid("'rule' is one thing and no list of rows: each begins with [[rule]]")
+    if not rows:
+        raise RulesInvalid(f"the file has no rows: {form}")
+    return rows
+
+
+def _read(name: object, row: object, place: int, line: int | None, *, again: bool) -> GoodRow | BadRow:
+    if not isinstance(row, dict):
+        return BadRow(f"row {place}", line, ("it is no table of keys",))
+    wrong = []
+    if name is None:
+        wrong = ["id is missing"]
+    elif not isinstance(name, str) or not _ID.fullmatch(name):
+        wrong = [f"id is not lower-case words with dashes (was {name!r})"]
+    called = f"row {place}" if wrong or not isinstance(name, str) else name
+    wrong += ["two rows have this id"] if again and not wrong else []
     try:
-        return GoodRow(read_row(name, row), read_example(row), line, read_text(row))
-    except ValueError as error:
-        return BadRow(name, line, str(error))
+        good = GoodRow(*read_row(called, row), line, read_text(row))
+    except RowInvalid as error:
+        return BadRow(called, line, (*wrong, *error.wrong))
+    return BadRow(called, line, tuple(wrong), good) if wrong else good

@@ -6,22 +6,35 @@ import tomllib
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from agents.classify.rows import Row
-from agents.classify.rule_file import BadRow, GoodRow, RulesInvalid, read_rules
+from agents.classify.rule_file import BadRow, BuiltinInvalid, GoodRow, RulesInvalid, read_rules
 from agents.classify.table import RuleTable
 from schemas.typology import OUTCOMES, STATUSES
 
 
 @cache
 def builtin_rules() -> RuleTable:
-    """Give the rule table that ships with Bounceline; raises `RulesInvalid` if it was damaged."""
-    return load_rules(builtin_text())
+    """Give the rule table that ships with Bounceline; raises `BuiltinInvalid` if it was damaged."""
+    try:
+        return load_rules(builtin_text())
+    except RulesInvalid as error:
+        raise BuiltinInvalid(f"{_builtin()}: {error}; to see all of it: bounceline rules test {_builtin()}") from error
 
 
 def builtin_text() -> str:
-    """Give the text of the built-in rule table."""
-    return files("agents.classify").joinpath("rules.toml").read_text(encoding="utf-8")
+    """Give the text of the built-in rule table; raises `BuiltinInvalid` if it can't be read."""
+    try:
+        return _builtin().read_text(encoding="utf-8")
+    except OSError as error:
+        raise BuiltinInvalid(f"{_builtin()} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BuiltinInvalid(f"{_builtin()} is not UTF-8") from error
+
+
+def _builtin() -> Traversable:
+    return files("agents.classify").joinpath("rules.toml")
 
 
 def own_rules(text: str) -> RuleTable:
@@ -47,7 +60,7 @@ def load_rules(text: str, behind: RuleTable | None = None) -> RuleTable:
     good: list[GoodRow] = []
     for one in read_rules(text):
         if isinstance(one, BadRow):
-            raise RulesInvalid(placed(one, one.wrong))
+            raise RulesInvalid(placed(one, "; ".join(one.wrong)))
         good.append(one)
     table = joined(good, behind, fingerprint_of(text) if behind else "")
     for sentence in missing_ends(table.rows):

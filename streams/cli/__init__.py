@@ -14,6 +14,7 @@ except ForeignPackage as error:
 
 from cyclopts import App, CycloptsError, MissingArgumentError
 
+from agents.classify.rule_file import BuiltinInvalid
 from streams.cli import asking, commands, dead_letters, files, lists, rules, running, why
 from streams.errors import Failed, WrongUse
 from streams.settings import SettingsInvalid
@@ -56,7 +57,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         _exit(1, f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except Failed as error:
+    except (BuiltinInvalid, Failed) as error:
         _exit(1, str(error), getattr(error, "__notes__", ()))
     except KeyboardInterrupt:
         sys.exit(130)  # as shells tell it: 128 and the number of SIGINT

@@ -43,14 +43,15 @@ def _lines(found: Check) -> list[str]:
     wide = max((len(row.row) for row in found.rows), default=0)
     lines = []
     # First, lest they are lost below hundreds of rows.
-    if found.faults:
-        lines += ["Wrong:"]
-        lines += [f"  {_place(one.line)}{one.row + ': ' if one.row else ''}{one.sentence}" for one in found.faults]
-        lines += [""] if found.rows else []
+    for heading, told in (("Wrong:", found.faults), ("Look again, unless normalized reports say so:", found.doubts)):
+        if told:
+            lines += [heading]
+            lines += [f"  {_place(one.line)}{one.row + ': ' if one.row else ''}{one.sentence}" for one in told]
+            lines += [""] if found.rows else []
     lines += [f"{_place(row.line)}{row.row:{wide}}  {_said(row.says):16}  {_example(row)}" for row in found.rows]
     if found.changes:
-        lines += ["", "What these built-in rows are examples of is decided otherwise:"]
-        lines += [f"  {_changed(change)}" for change in found.changes]
+        lines += ["", "With this file, the examples of these built-in rows are decided in another way:"]
+        lines += [f"  {_changed(change)}" for change in sorted(found.changes, key=_counts_now, reverse=True)]
     return lines
 
 
@@ -69,8 +70,12 @@ def _example(row: CheckedRow) -> str:
     return f"example: {row.example.rule}{otherwise}"
 
 
+def _counts_now(change: Change) -> bool:
+    return change.was.effect == "ignore" and change.now.status is not None
+
+
 def _changed(change: Change) -> str:
-    warning = ": counts what was ignored!" if change.was.effect == "ignore" and change.now.status else ""
+    warning = ": counts what was ignored!" if _counts_now(change) else ""
     return f"{change.row}  {_said(change.was)} -> {_said(change.now)}, by {change.now.rule}{warning}"
 
 
@@ -82,6 +87,7 @@ def _object(found: Check) -> dict[str, object]:
             for row in found.rows
         ],
         "faults": [_fault(one) for one in found.faults],
+        "doubts": [_fault(one) for one in found.doubts],
         "changes": [{"rule": one.row, "was": _verdict(one.was), "now": _decided(one.now)} for one in found.changes],
     }
 

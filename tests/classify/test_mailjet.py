@@ -65,6 +65,26 @@ def test_an_error_has_the_status(error, hard):
     assert found.effect == "ignore" if found.status is None else found.effect in ("block", "count")
 
 
+@pytest.mark.parametrize("hard", [True, False, None], ids=["hard", "soft", "unflagged"])
+@pytest.mark.parametrize(
+    ("comment", "status"),
+    [
+        ("550 5.1.1 user unknown", CI),
+        ("user unknown", CI),
+        ("550 5.1.1 no", CI),
+        ("550 5.4.4 host not found", CI),
+        ("501 5.1.3 bad address", CI),
+        ("556 no mail here", CI),
+        ("525 5.7.13 User account disabled", None),
+        ("550 5.7.1 spam", None),
+        ("552 5.2.2 mailbox full", QE),
+    ],
+)
+def test_a_connection_issue_never_blocks_at_once_whatever_its_words(comment, status, hard):
+    found = one(error="connection issue", error_related_to="system", hard_bounce=hard, comment=comment)
+    assert (found.status, found.permanent) == (status, False)
+
+
 @pytest.mark.parametrize(("hard", "status"), [(True, UU), (False, CI), (None, UU)])
 def test_the_flag_counts_for_what_mailjet_did_not_attempt_too(hard, status):
     told = {"event": "blocked", "error": "user unknown", "error_related_to": "recipient"}

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from agents.classify.classification import classify
+from agents.classify.providers import MAPPINGS
 from schemas.delivery import DeliveryEvent
 from schemas.report import Report
 from tests.support import reports
@@ -171,8 +172,16 @@ def qmail(words: str) -> tuple[str, object]:
     return "dsn", letter("failure notice", body, From="MAILER-DAEMON@mx.example")
 
 
+def normalized(words: str, *, permanent: bool) -> tuple[str, object]:
+    told = {"recipient": "jane@example.com", "occurred_at": 1760000000, "outcome": "bounced"}
+    return "normalized", {**told, "diagnostic": words, "permanent": permanent}
+
+
 # A refusal in words, under each provider's own way to call it hard, soft, or neither.
 WORDED_BY = {
+    "mailjet-unnamed": lambda words: mailjet("", "", words),
+    "normalized-hard": lambda words: normalized(words, permanent=True),
+    "normalized-soft": lambda words: normalized(words, permanent=False),
     "sendgrid-bounce": lambda words: sendgrid(type="bounce", reason=words),
     "sendgrid-unclassified": lambda words: sendgrid(type="bounce", reason=words, bounce_classification="Unclassified"),
     "sendgrid-blocked": lambda words: sendgrid(type="blocked", reason=words),
@@ -203,6 +212,18 @@ WORDED_BY = {
     "dsn-without-status": lambda words: ("dsn", bounce(Status=None, Diagnostic_Code=f"smtp; {words}")),
     "dsn-of-another-form": qmail,
 }
+
+
+NO_FAILURES = {"arf"}
+"""Providers whose reports are complaints alone."""
+NO_CATEGORIES = {"normalized"}
+"""Providers that have no names of their own for what is the sender's fault or theirs."""
+
+
+def test_no_provider_is_left_out():
+    failing = MAPPINGS.keys() - NO_FAILURES
+    assert {worded("550 no")[0] for worded in WORDED_BY.values()} == failing
+    assert {provider for provider, _ in OWN_FAILURES.values()} == failing - NO_CATEGORIES
 
 
 @pytest.mark.parametrize("told", WORDED_BY)

@@ -9,6 +9,7 @@ from agents.classify.rows import covers
 from agents.classify.rule_check import check_rules
 from agents.classify.rule_file import RulesInvalid
 from agents.classify.rules import builtin_rules, builtin_text, own_rules
+from schemas.typology import OUTCOMES
 
 
 def rule(name: str, *lines: str, example: str, status: str = 'status = "User unknown"') -> str:
@@ -94,7 +95,12 @@ def test_all_faults_are_found_at_once_each_with_its_line():
 @pytest.mark.parametrize(
     ("text", "beginning"),
     [
-        ("", "a rule table holds [[rule]] rows and nothing else"),
+        ("", "the file is empty: a rule table holds [[rule]] rows"),
+        (" \n", "the file is empty: "),
+        ("# later", "the file has no rows: "),
+        ("rule = []", "the file has no rows: "),
+        ("[[rules]]", "unknown key 'rules': a rule table holds [[rule]] rows and nothing else"),
+        ("[rule]", "'rule' is one thing and no list of rows: each begins with [[rule]]"),
         ("[[rule]\n", "not TOML: Expected ']]' at the end of an array declaration (at line 1,"),
         (f"x = {'[' * 100_000}", ""),  # in words that differ between versions of Python
     ],
@@ -105,8 +111,58 @@ def test_a_file_that_is_none_is_one_fault(text, beginning):
     assert sentence.startswith(beginning)
 
 
+def test_all_faults_of_a_row_are_found_at_once_one_for_each_key():
+    text = """
+[[rule]]
+id = "Acme"
+colour = 1
+status = "Spam"
+effect = "ignore"
+text = 1
+outcome = "lost"
+permanent = "yes"
+enhanced = "5.2"
+reply = "250"
+provider_code = "Spam"
+regex = '(a+)+$'
+example = { }
+[[rule]]
+given = "lost"
+status = "Spam"
+source = ""
+"""
+    assert [(row, sentence.partition(":")[0]) for row, _, sentence in faults(text)] == [
+        ("row 1", "id is not lower-case words with dashes (was 'Acme')"),
+        ("row 1", "unknown key colour"),
+        ("row 1", "source is missing"),
+        ("row 1", "needs a status or an effect, and not both"),
+        ("row 1", f"outcome 'lost' is none of {', '.join(OUTCOMES)}"),
+        ("row 1", "permanent is neither true nor false"),
+        ("row 1", "enhanced '5.2' is not of the form the top of the built-in table tells"),
+        ("row 1", "reply '250' is not of the form the top of the built-in table tells"),
+        ("row 1", "provider_code 'Spam' is not of the form the top of the built-in table tells"),
+        ("row 1", "text is neither text nor a list of texts"),
+        ("row 1", "regex may repeat without end"),
+        ("row 2", "id is missing"),
+        ("row 2", "source is missing"),
+        ("row 2", "given 'lost' is not one of the eight labels"),
+        ("row 2", "example is missing"),
+    ]
+
+
+def test_an_id_that_another_row_has_hides_no_other_fault():
+    regex = rule("acme-gone", "regex = '(a+)+$'", example='{ diagnostic = "550 mailbox was retired" }')
+    example = rule("acme-gone", 'text = ["retired for good"]', example='{ diagnostic = "no" }')
+    assert [(row, sentence.partition(":")[0]) for row, _, sentence in faults(GONE + regex + example)] == [
+        ("acme-gone", "two rows have this id"),
+        ("acme-gone", "regex may repeat without end"),
+        ("acme-gone", "two rows have this id"),
+        ("acme-gone", "its example does not match it"),
+    ]
+
+
 def test_rows_written_without_headers_have_no_line():
-    text = f"rule = [{{ id = 'a', source = 'x', status = 'Spam', reply = '550', colour = 1 }}]\n#{'[[rule]]'}"
+    text = "rule = [{ id = 'a', source = 'x', status = 'Spam', reply = '550', colour = 1, example = {} }]\n#[[rule]]"
     assert faults(text) == [("a", None, "unknown key colour")]
 
 

@@ -181,6 +181,19 @@ def test_what_is_not_json_is_rejected_as_that(value):
         assert decode(value).reason in {"not-json", "wrong-type"}
 
 
+@pytest.mark.parametrize(
+    ("value", "detail"),
+    [
+        ('{"tenant": "Müller"}'.encode("latin-1"), "not UTF-8 at byte 13"),
+        (b'{"tenant": "\xed\xa0\x80"}', "not UTF-8 at byte 12"),
+        (b'{"tenant": Jane', "not UTF-8 JSON: "),
+    ],
+)
+def test_what_is_not_utf_8_is_said_to_be_that(value, detail):
+    assert decode_json(value).detail.startswith(detail)
+    assert "Jane" not in decode_json(value).detail
+
+
 def test_a_report_may_nest_a_thousand_deep():
     payload = b"[" * 1_000 + b"]" * 1_000
     found = decode_report(b'{"provider":"mailjet","tenant":"acme","payload":' + payload + b"}")

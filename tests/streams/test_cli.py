@@ -13,6 +13,7 @@ from typing import NamedTuple
 import orjson
 import pytest
 
+from agents.classify import rules as built_in
 from streams.cli import app, main
 
 ROOT = Path(__file__).parents[2]
@@ -204,6 +205,19 @@ def test_a_rejected_element_stands_in_its_place_with_its_reason_and_line(run):
     ]
 
 
+@pytest.mark.parametrize("command", ["classify", "replay"])
+def test_a_byte_order_mark_before_the_first_line_is_passed_over(command, run, tmp_path):
+    file = tmp_path / "reports.ndjson"
+    file.write_bytes(b"\xef\xbb\xbf" + MIXED)
+    assert run(command, file) == run(command, stdin=MIXED)
+
+
+def test_a_line_that_is_not_utf_8_is_said_to_be_that(run):
+    [found] = run("classify", stdin=SPAM.replace(b"acme", "Müller".encode("latin-1"))).lines
+    assert found["rejected"] == "not-json"
+    assert found["detail"].startswith("not UTF-8 at byte ")
+
+
 @pytest.mark.parametrize("stdin", [b"", b"\n\n \n"])
 @pytest.mark.parametrize("command", ["classify", "replay"])
 def test_nothing_in_nothing_out(command, stdin, run):
@@ -286,6 +300,9 @@ WRONG = f"""{GONE}
 [[rule]]
 id = "acme-odd"
 colour = 1
+status = "Spam"
+source = ""
+example = {{ }}
 [[rule]]
 id = "acme-spam"
 text = ["spam detected"]
@@ -332,14 +349,15 @@ def test_rules_test_shows_what_each_example_hits(run, rules):
 def test_rules_test_names_every_fault_before_all_rows_and_ends_with_1(run, rules):
     rules.write_text(WRONG)
     done = run("rules", "test", rules)
-    assert (done.code, sentence(done)) == (1, f"{rules} has 2 faults and can't be used")
+    assert (done.code, sentence(done)) == (1, f"{rules} has 3 faults and can't be used")
     lines = done.out.decode().splitlines()
-    assert "line 12   acme-spam  User unknown      example: text-user-unknown (User unknown)" in lines
+    assert "line 15   acme-spam  User unknown      example: text-user-unknown (User unknown)" in lines
     assert "  spam-refusal  ignored -> User unknown, by acme-spam: counts what was ignored!" in lines
-    assert lines[:5] == [
+    assert lines[:6] == [
         "Wrong:",
         "  line 9    acme-odd: unknown key colour",
-        "  line 12   acme-spam: its example does not match it, and is decided by text-user-unknown",
+        "  line 9    acme-odd: source is missing: say where the row comes from",
+        "  line 15   acme-spam: its example does not match it, and is decided by text-user-unknown",
         "",
         "line 2    acme-gone  User unknown      example: acme-gone",
     ]
@@ -368,6 +386,81 @@ def test_rules_test_shows_the_same_as_json(run, rules):
     ]
     rules.write_text(GONE)
     assert run("rules", "test", "--json", rules).lines[0]["ok"] is True
+
+
+def test_rules_test_shows_first_what_counts_now_and_was_ignored(run, rules):
+    text = """
+[[rule]]
+id = "acme-code"
+enhanced = ["5.1.1", "X.5.3"]
+status = "Quota exceeded"
+source = "a mistake"
+example = { enhanced_code = "5.1.1" }
+"""
+    rules.write_text(text)
+    lines = run("rules", "test", rules).out.decode().splitlines()
+    shown = lines[lines.index("With this file, the examples of these built-in rows are decided in another way:") + 1 :]
+    loud = [line.endswith(": counts what was ignored!") for line in shown]
+    assert loud == sorted(loud, reverse=True)
+    assert {*loud} == {True, False}
+
+
+def test_rules_test_doubts_a_code_that_no_report_of_the_provider_gives(run, rules):
+    text = """
+[[rule]]
+id = "acme-drop"
+provider = "sendgrid"
+provider_code = "dropped/never heard of"
+status = "Connection issue"
+source = "a mistake"
+example = { provider = "sendgrid", outcome = "blocked", provider_code = "dropped/never heard of" }
+"""
+    rules.write_text(text)
+    done = run("rules", "test", rules)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.decode().splitlines()[:2] == [
+        "Look again, unless normalized reports say so:",
+        "  line 2    acme-drop: no report of sendgrid gives the code dropped/never heard of",
+    ]
+    [doubt] = run("rules", "test", "--json", rules).lines[0]["doubts"]
+    assert (doubt["rule"], doubt["line"]) == ("acme-drop", 2)
+
+
+@pytest.fixture
+def builtin(tmp_path, monkeypatch):
+    """Put a file in the place of the built-in rule table."""
+    file = tmp_path / "built-in.toml"
+    monkeypatch.setattr(built_in, "_builtin", lambda: file)
+    built_in.builtin_rules.cache_clear()
+    yield file
+    built_in.builtin_rules.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (WRONG.encode(), "{}: line 9: acme-odd: unknown key colour; source is missing"),
+        (b"[[rule", "{}: not TOML: "),
+        (b"# \xff", "{} is not UTF-8"),
+        (None, "{} can't be read: No such file"),
+    ],
+)
+@pytest.mark.parametrize("command", ["classify", "replay"])
+def test_a_broken_built_in_table_fails_with_one_sentence_that_names_the_file(command, text, said, run, rules, builtin):
+    if text is not None:
+        builtin.write_bytes(text)
+    for words in ([command], [command, "--rules", rules], ["rules", "test", rules]):
+        done = run(*words, stdin=SPAM)
+        assert (done.code, done.out) == (1, b"")
+        assert sentence(done).startswith(said.format(builtin))
+
+
+def test_rules_test_names_the_faults_of_a_broken_built_in_table(run, builtin):
+    text = (ROOT / "agents/classify/rules.toml").read_text()
+    builtin.write_text(text.replace('effect = "reset"', 'effect = "rest"'))
+    done = run("rules", "test", builtin)
+    assert (done.code, sentence(done)) == (1, f"{builtin} has 2 faults and can't be used")
+    assert "no row decides every delivered event" in done.out.decode()
 
 
 def test_rules_test_accepts_the_built_in_table(run):

@@ -242,7 +242,7 @@ def test_workers_agree_on_policy_and_own_rules_together(tmp_path):
 
 def test_unusable_rules_are_told_with_file_line_and_row(tmp_path):
     file = tmp_path / "rules.toml"
-    file.write_text(GONE.replace("source", "origin"))
+    file.write_text(GONE.replace("[[rule]]", "[[rule]]\norigin = 1"))
     said = refusal(SECRET | {"BOUNCELINE_RULES": str(file)})
     assert said == f"{file}: line 2: acme-gone: unknown key origin; to see all of it: bounceline rules test {file}"
     assert refusal(SECRET | {"BOUNCELINE_RULES": "none"}).startswith("the rule file none can't be read: No such file")

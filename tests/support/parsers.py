@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from agents.classify.classification import classify
-from agents.classify.providers import MAPPINGS
+from agents.classify.providers import CODES, MAPPINGS
 from schemas.codec import encode
 from schemas.delivery import DeliveryEvent
 from schemas.rejected import Rejected
@@ -109,4 +109,6 @@ def check(provider: str, payload: Any) -> list[tuple[int | None, DeliveryEvent |
     found = classify(report)
     assert classify(report, 10**15) == found
     check_found(found, {None, *range(len(payload) if isinstance(payload, list) else 1)})
+    codes = {event.provider_code for _, event in found if not isinstance(event, Rejected) and event.provider_code}
+    assert provider not in CODES or {code.lower() for code in codes} <= CODES[provider]
     return found

@@ -37,6 +37,9 @@ FEEDBACK_TYPES: Final[Mapping[str, Outcome]] = {
 }
 """`Feedback-Type` to what the recipient did (RFC 5965 7.3 and IANA's registry of feedback report types)."""
 
+CODES: Final = frozenset(FEEDBACK_TYPES)
+"""Every `provider_code` there can be, in lower case, as the rows of rules.toml write it."""
+
 _REPORTED_RECIPIENTS: Final = ("Original-Rcpt-To", "Removal-Recipient")  # the latter of the drafts, for opt-out
 _RETURNED_RECIPIENTS: Final = (
     "X-HmXmrOriginalRecipient",  # Microsoft's JMRP has the address nowhere else

@@ -57,6 +57,9 @@ _TIMES: Final = (
 
 _FAILED: Final = FAILURES | {"deferred"}
 
+CODES: Final = frozenset(name for name, (outcome, _) in EVENTS.items() if outcome in _FAILED)
+"""Every `provider_code` there can be, in lower case, as the rows of rules.toml write it."""
+
 
 def _squashed(name: str) -> str:
     return name.replace("_", "").lower()

@@ -64,6 +64,11 @@ SUPPRESSIONS: Final[Mapping[str, Outcome]] = {
 }
 """`SuppressionReason` of a SubscriptionChange to what happened."""
 
+CODES: Final = frozenset(
+    (*map(str.lower, BOUNCES), *(f"suppression/{reason.lower()}" for reason in SUPPRESSIONS), "reactivation")
+)
+"""Every `provider_code` there can be, in lower case, as the rows of rules.toml write it."""
+
 _NO_MESSAGE: Final = "00000000-0000-0000-0000-000000000000"  # in what the "Send test" button sends
 
 

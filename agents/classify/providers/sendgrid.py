@@ -80,6 +80,17 @@ DROPS: Final = frozenset(
 )
 """`reason` of a drop, after `dropped/` in the `provider_code`. Others are `dropped` alone, with the reason in words."""
 
+CODES: Final = frozenset(
+    (
+        *HARDNESS,
+        *CLASSIFICATIONS.values(),
+        *(f"{kind}/{named}" for kind in HARDNESS for named in CLASSIFICATIONS.values()),
+        "dropped",
+        *(f"dropped/{reason}" for reason in DROPS),
+    )
+)
+"""Every `provider_code` there can be, in lower case, as the rows of rules.toml write it."""
+
 
 def sendgrid(report: Report) -> Iterable[Told]:
     """Read the array that SendGrid posts, or one event of it."""
