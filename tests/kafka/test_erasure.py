@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,12 @@ SOON = {"segment.ms": "1000", "file.delete.delay.ms": "100", "delete.retention.m
 COMPACTED = {"min.cleanable.dirty.ratio": "0.001", "min.compaction.lag.ms": "0", "max.compaction.lag.ms": "1000"}
 
 
-async def hurry(kafka: str) -> None:
-    """Let retention and compaction run at once."""
+async def configure(kafka: str, *, hurry: bool) -> None:
+    """Let retention and compaction run at once, or as the catalogue has it."""
     resources = []
     for topic in catalogue().values():
-        configs = {**topic.configs(), **SOON, **COMPACTED}
-        if topic.cleanup == "compact":
+        configs = {**topic.configs(), **(SOON | COMPACTED if hurry else {})}
+        if hurry and topic.cleanup == "compact":
             del configs["retention.ms"]
         resources.append(ConfigResource(ConfigResourceType.TOPIC, topic.name, configs))
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
@@ -124,7 +125,7 @@ async def test_a_forgotten_person_is_in_no_log_segment_no_redis_and_no_log_and_s
             async with asyncio.timeout(60):
                 while (await topics.read_last(f"acme\x1f{WHO}".encode())) is not None:
                     await asyncio.sleep(0.2)
-            await hurry(kafka.address)
+            await configure(kafka.address, hurry=True)
             async with asyncio.timeout(GONE_SECONDS):
                 number, others = 0, neighbours()
                 while left := holding(log):
@@ -134,9 +135,13 @@ async def test_a_forgotten_person_is_in_no_log_segment_no_redis_and_no_log_and_s
                     incident = {"statuses": ["Spam"], "tenant": "nobody", "from": AT.format(0), "to": AT.format(1)}
                     await _command(topics, "retract", f"roll-{number}", 30, **incident)
                     await _report(topics, next(others), "User unknown", 7, "m", "braked")
-                    await topics.decided()
+                    # What a slow machine reads too late is gone, and is never decided.
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(10):
+                            await topics.decided()
                     await asyncio.sleep(1.5)
             assert left == set()
+            await configure(kafka.address, hurry=False)
 
             assert [one async for one in everything(redis.url) if WHO.encode() in one] == []
             assert WHO not in worker.server.log()
