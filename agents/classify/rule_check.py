@@ -49,12 +49,10 @@ class Check(NamedTuple):
 
 
 def check_rules(text: str) -> Check:
-    """Check a rule file as `rules.own_rules` uses it: before the built-in rows. Whatever the text, it never raises.
-
-    The built-in table can be checked too, where it is the one that is broken.
+    """Check a rule file as `rules.own_rules` uses it: before the built-in rows. The built-in table is checked by itself.
 
     Raises:
-        BuiltinInvalid: It is another table, and the built-in one is broken.
+        BuiltinInvalid: The built-in table is broken, and `text` is another one. Nothing that `text` holds raises.
 
     """
     try:
