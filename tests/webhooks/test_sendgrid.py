@@ -45,8 +45,15 @@ SIGNED = sendgrid_headers("new", BODY)
 def test_whatever_character_of_the_signature_is_changed_it_is_refused(place, character):
     signature = SIGNED[SIGNATURE]
     changed = signature[:place] + character + signature[place + 1 :]
-    if changed != signature:
+    if _bytes(changed) != _bytes(signature):  # base64 has several ways to write the end of the same
         assert isinstance(checked({**SIGNED, SIGNATURE: changed}), Unauthorized)
+
+
+def _bytes(signature: str) -> bytes | None:
+    try:
+        return base64.b64decode(signature, validate=True)
+    except ValueError:
+        return None
 
 
 @pytest.mark.parametrize("body", [b"", BODY + b" ", BODY[:-1], BODY.replace(b'","', b'", "')])
