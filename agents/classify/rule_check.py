@@ -49,7 +49,7 @@ class Check(NamedTuple):
 
 
 def check_rules(text: str) -> Check:
-    """Check a rule file as `rules.own_rules` uses it: before the built-in rows. The built-in table is checked by itself.
+    """Check a rule file as `rules.own_rules` uses it: before the built-in rows. The built-in table stands by itself.
 
     Raises:
         BuiltinInvalid: The built-in table is broken, and `text` is another one. Nothing that `text` holds raises.
