@@ -57,20 +57,9 @@ STATUS_OF_ERROR = {
 
 
 @pytest.mark.parametrize("hard", [True, False, None], ids=["hard", "soft", "unflagged"])
-@pytest.mark.parametrize("error", ERRORS)
-def test_an_error_has_the_status(error, hard):
-    found = one(error=error, error_related_to=ERRORS[error], hard_bounce=hard)
-    assert found.status == STATUS_OF_ERROR[error][[True, False, None].index(hard)]
-    assert found.provider_code == f"{ERRORS[error]}/{error}"
-    assert found.effect == "ignore" if found.status is None else found.effect in ("block", "count")
-
-
-@pytest.mark.parametrize("hard", [True, False, None], ids=["hard", "soft", "unflagged"])
 @pytest.mark.parametrize(
     ("comment", "status"),
     [
-        ("550 5.1.1 user unknown", CI),
-        ("user unknown", CI),
         ("550 5.1.1 no", CI),
         ("550 5.4.4 host not found", CI),
         ("501 5.1.3 bad address", CI),
@@ -80,9 +69,16 @@ def test_an_error_has_the_status(error, hard):
         ("552 5.2.2 mailbox full", QE),
     ],
 )
-def test_a_connection_issue_never_blocks_at_once_whatever_its_words(comment, status, hard):
+def test_a_connection_issue_blocks_nobody_at_once_by_a_code(comment, status, hard):
     found = one(error="connection issue", error_related_to="system", hard_bounce=hard, comment=comment)
-    assert (found.status, found.permanent) == (status, False)
+    assert (found.status, found.permanent) == (status, hard)
+
+
+@pytest.mark.parametrize(("hard", "status"), [(True, "User unknown"), (False, CI), (None, "User unknown")])
+def test_plain_words_of_the_server_decide_over_a_connection_issue_that_is_not_called_soft(hard, status):
+    comment = "550 5.1.1 user unknown"
+    found = one(error="connection issue", error_related_to="system", hard_bounce=hard, comment=comment)
+    assert (found.status, found.permanent) == (status, hard)
 
 
 @pytest.mark.parametrize(("hard", "status"), [(True, UU), (False, CI), (None, UU)])

@@ -65,9 +65,6 @@ _HARD: Final[Mapping[object, bool]] = {
     "0": False,
 }
 
-_PASSING: Final = "system/connection issue"
-"""No server was reached, which Mailjet files under its own systems: soft whatever `hard_bounce` says."""
-
 # The one field of an event that says in words what happened, where there is one.
 _DIAGNOSTIC: Final[Mapping[str, str]] = {
     "sent": "smtp_reply",
@@ -101,7 +98,6 @@ def _event(event: dict[str, Any]) -> Happening | Rejected:
         return message_id
     words = _DIAGNOSTIC.get(kind)
     failed = kind in _FAILED
-    code = _provider_code(event, kind) if failed else None
     return Happening(
         recipient=email,
         occurred_at=occurred_at,
@@ -109,9 +105,9 @@ def _event(event: dict[str, Any]) -> Happening | Rejected:
         provider="mailjet",
         message_id=message_id,
         campaign_id=_campaign_id(event),
-        permanent=_hard(event.get("hard_bounce"), code) if failed else None,
+        permanent=_hard(event.get("hard_bounce")) if failed else None,
         diagnostic=lenient_text(event.get(words)) if words else None,
-        provider_code=code,
+        provider_code=_provider_code(event, kind) if failed else None,
     )
 
 
@@ -142,10 +138,8 @@ def _campaign_id(event: dict[str, Any]) -> str | None:
     return campaign_id if campaign_id and campaign_id != "0" else lenient_text(event.get("customcampaign"))
 
 
-def _hard(value: object, code: str | None) -> bool | None:
+def _hard(value: object) -> bool | None:
     """Read `hard_bounce`, which comes as boolean, as text or not at all; None means not known."""
-    if code == _PASSING:
-        return False
     if isinstance(value, str):
         value = value.strip().lower()
     return _HARD.get(value) if isinstance(value, (bool, int, str)) else None
