@@ -172,6 +172,7 @@ async def test_a_command_that_nobody_carries_out_ends_with_1_and_stands_on_its_t
 ) -> None:
     """Story: no worker is running. A script must not take the contact for blocked; the next worker blocks it."""
     monkeypatch.setattr("streams.commands.WAIT_SECONDS", 1.0)
+    monkeypatch.setattr("streams.log.set_up", lambda *_, **__: None)  # it would last for the tests that follow
     for name, value in {"KAFKA": stack.kafka, "REDIS": stack.redis, "TOPIC_PREFIX": prefix}.items():
         monkeypatch.setenv(f"BOUNCELINE_{name}", value)
     with pytest.raises(Failed, match="published, but it has not taken effect within 1 s: is a worker running"):

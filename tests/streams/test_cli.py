@@ -540,7 +540,8 @@ def test_a_webhooks_file_that_can_not_be_used_is_wrong_use_and_quotes_no_secret(
     monkeypatch.setenv("BOUNCELINE_WEBHOOKS", str(file))
     done = run("worker")
     assert done.code == 2
-    assert sentence(done) == f"{file}: line 1: tenants.acme.mailjet: credentials are name:password"
+    where = "line 2: tenants.acme.mailjet.credentials[0]"
+    assert sentence(done) == f"{file}: {where}: credentials are name:password"
 
 
 def test_a_misspelt_variable_is_wrong_use(run, monkeypatch):
